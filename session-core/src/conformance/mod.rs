@@ -1,0 +1,244 @@
+//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run against itself.
+//!
+//! A backend writes a [`Harness`] and one line:
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use session_core::{Clock, ManualClock, MemorySessionManager, Timestamp, conformance::Harness};
+//!
+//! struct Memory {
+//!     clock: Arc<ManualClock>,
+//!     manager: MemorySessionManager,
+//! }
+//!
+//! impl Harness for Memory {
+//!     type Manager = MemorySessionManager;
+//!
+//!     fn start() -> Self {
+//!         let clock = Arc::new(ManualClock::default());
+//!         Self { manager: MemorySessionManager::with_clock(clock.clone()), clock }
+//!     }
+//!
+//!     fn manager(&self) -> &Self::Manager {
+//!         &self.manager
+//!     }
+//!
+//!     fn reopen(&self) -> Self::Manager {
+//!         self.manager.clone()
+//!     }
+//!
+//!     fn now(&self) -> Timestamp {
+//!         self.clock.now()
+//!     }
+//!
+//!     fn advance(&self, by: Duration) {
+//!         self.clock.advance(by);
+//!     }
+//!
+//!     fn block_on<F: Future>(&self, future: F) -> F::Output {
+//!         // A backend that does I/O lends its runtime here.
+//! #       let mut future = std::pin::pin!(future);
+//! #       let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+//! #       loop {
+//! #           if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) { break output; }
+//! #       }
+//!     }
+//!
+//!     fn wait(&self) {}
+//! }
+//!
+//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared);
+//! ```
+//!
+//! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks lives here, so a backend meets a new one
+//! with its next build. The groups say what a backend promises; a promise it does not make is absent from the names of its tests.
+//!
+//! | group | for | |
+//! | --- | --- | --- |
+//! | `base` | all | the five verbs |
+//! | `sweep` | those with [`sweeping`](crate::SessionManager::sweeping) | |
+//! | `list` | those with [`listing`](crate::SessionManager::listing) | |
+//! | `probe` | those with [`probing`](crate::SessionManager::probing) | |
+//! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
+//! | `shared` | those several processes may use at once | |
+//! | `durable` | those that outlive the process | |
+//!
+//! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness may be deleted.**
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a check fails by panicking: that is what a test is"
+)]
+
+pub mod base;
+pub mod durable;
+pub mod list;
+pub mod probe;
+pub mod shared;
+mod subject;
+pub mod sweep;
+pub mod watch;
+
+use std::time::Duration;
+
+use crate::{SessionManager, Timestamp};
+
+/// One running backend, as the suite sees it.
+pub trait Harness: Sized + Sync {
+    /// The manager under test.
+    type Manager: SessionManager;
+
+    /// Starts an empty backend that no other test sees.
+    fn start() -> Self;
+
+    /// The manager.
+    fn manager(&self) -> &Self::Manager;
+
+    /// Another manager on the same store, as another process, or the same one after a restart, would make it.
+    fn reopen(&self) -> Self::Manager;
+
+    /// What the manager's clock shows.
+    fn now(&self) -> Timestamp;
+
+    /// Moves the manager's clock forward.
+    fn advance(&self, by: Duration);
+
+    /// Runs `future` to its end. May be called from several threads at once.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
+    /// Lets a moment pass for what happens in the background; called some hundred times at most.
+    fn wait(&self);
+}
+
+/// A backend whose change feed can be broken from outside.
+pub trait FeedHarness: Harness {
+    /// Breaks the feed and lets it recover, as a lost connection would.
+    fn break_feed(&self);
+}
+
+/// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See [`conformance`](crate::conformance).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($harness:ty; $($group:ident),+ $(,)?) => {
+        $($crate::__conformance_checks! { { $crate::__conformance_tests_of } $harness, $group })+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests_of {
+    ($harness:ty, $group:ident, $($check:ident)+) => {
+        mod $group {
+            #[allow(unused_imports, reason = "the harness may be named by a path that needs no import")]
+            use super::*;
+
+            $(
+                #[test]
+                fn $check() {
+                    $crate::conformance::$group::$check::<$harness>();
+                }
+            )+
+        }
+    };
+}
+
+/// The one list of all checks.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_checks {
+    ({ $($then:tt)+ } $harness:ty, base) => {
+        $($then)+! { $harness, base,
+            absent_is_none
+            removed_is_none
+            remove_absent_is_gone
+            remove_names_the_version
+            expired_is_none
+            expiry_at_the_deadline
+            an_expired_record_is_gone_for_put_touch_and_remove
+            an_expired_record_may_be_created_again
+            exists_agrees_with_get
+            put_then_get_returns_the_same_bytes
+            arbitrary_bytes_round_trip
+            empty_and_largest_body_round_trip
+            records_do_not_bleed
+            get_does_not_touch
+            create_never_replaces
+            put_names_the_version_it_replaces
+            put_never_resurrects
+            put_replaces_the_whole_record
+            putting_an_expired_record_leaves_nothing_live
+            touch_moves_the_deadline
+            touch_names_the_version
+            touch_never_resurrects
+            touch_is_clamped_to_the_absolute_deadline
+            touch_can_shorten
+            touch_keeps_bytes_and_version
+            parallel_puts_have_one_winner
+            parallel_puts_leave_one_whole_record
+            a_dropped_future_leaves_a_whole_record
+            debug_hides_ids_and_bytes
+            works_behind_arc_and_box
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, sweep) => {
+        $($then)+! { $harness, sweep, sweep_removes_expired sweep_keeps_live sweep_twice_is_ok }
+    };
+    ({ $($then:tt)+ } $harness:ty, list) => {
+        $($then)+! { $harness, list,
+            listing_finds_every_session_of_a_tag
+            a_record_moves_to_the_tag_it_was_last_put_with
+            a_record_without_a_tag_is_only_scanned
+            scan_finds_every_session
+            listing_in_pages_ends
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, probe) => {
+        $($then)+! { $harness, probe, probe_agrees_with_get probe_sees_a_removal }
+    };
+    ({ $($then:tt)+ } $harness:ty, watch) => {
+        $($then)+! { $harness, watch,
+            watch_tells_of_put_touch_and_remove
+            watch_tells_when_the_feed_broke
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, shared) => {
+        $($then)+! { $harness, shared,
+            two_managers_see_each_other
+            a_removal_is_seen_by_both
+            puts_of_two_managers_have_one_winner
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, durable) => {
+        $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
+    };
+}
+
+/// A check with its group and name.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Check {
+    /// The group it belongs to.
+    pub group: &'static str,
+    /// The rule it proves.
+    pub name: &'static str,
+    /// Panics if the rule does not hold.
+    pub run: fn(),
+}
+
+/// Every check there is, over the backend of one harness.
+pub fn all<H: FeedHarness>() -> Vec<Check> {
+    macro_rules! list {
+        ($harness:ty, $group:ident, $($check:ident)+) => {
+            [$(Check { group: stringify!($group), name: stringify!($check), run: $group::$check::<$harness> }),+]
+        };
+    }
+    let mut checks = Vec::new();
+    macro_rules! add {
+        ($($group:ident)+) => {
+            $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
+        };
+    }
+    add!(base sweep list probe watch shared durable);
+    checks
+}

@@ -1,0 +1,70 @@
+//! Several managers on one store.
+
+use super::{
+    Harness,
+    base::in_parallel,
+    subject::{IDLE, assert_same, created, get, put, record},
+};
+use crate::{Expect, Outcome, Removal, SessionManager, Version};
+
+/// What one manager wrote, the other reads.
+pub fn two_managers_see_each_other<H: Harness>() {
+    let h = H::start();
+    let other = h.reopen();
+    h.block_on(async {
+        let first = created(&h, b"first").await;
+        let id = *first.id();
+        assert_same(other.get(&id).await.expect("get").as_deref(), &first);
+        let second = record(&h, id, 2, &[2; 5_000]);
+        let outcome = other.put(&second, Expect::Version(Version::FIRST)).await.expect("put");
+        assert_eq!(outcome, Outcome::Stored);
+        assert_same(get(&h, &id).await.as_deref(), &second);
+        let later = h.now().saturating_add(IDLE * 2);
+        let touched = h.manager().touch(&id, Version::new(2), later).await.expect("touch");
+        assert_eq!(touched, Outcome::Stored);
+        assert_eq!(other.get(&id).await.expect("get").expect("live").expires_at(), later);
+        assert_eq!(put(&h, &record(&h, id, 3, b"third"), 2).await, Outcome::Stored);
+        let stale = other.put(&record(&h, id, 3, b"stale"), Expect::Version(Version::new(2))).await;
+        assert_eq!(stale.expect("put"), Outcome::Conflict);
+    });
+}
+
+/// What one manager removed is gone for the other.
+pub fn a_removal_is_seen_by_both<H: Harness>() {
+    let h = H::start();
+    let other = h.reopen();
+    h.block_on(async {
+        let record = created(&h, b"value").await;
+        let id = record.id();
+        assert!(other.get(id).await.expect("get").is_some());
+        assert!(get(&h, id).await.is_some());
+        assert_eq!(other.remove(id, None).await.expect("remove"), Removal::Removed);
+        assert!(get(&h, id).await.is_none());
+        assert!(!h.manager().exists(id).await.expect("exists"));
+        assert!(!other.exists(id).await.expect("exists"));
+    });
+}
+
+/// Versions hold across managers: no write of either is lost.
+pub fn puts_of_two_managers_have_one_winner<H: Harness>() {
+    let h = H::start();
+    let other = h.reopen();
+    let id = *h.block_on(created(&h, b"first")).id();
+    for version in 2..8 {
+        let outcomes = in_parallel(&h, |writer| {
+            let record = record(&h, id, version, &[writer; 300]);
+            let (h, other) = (&h, &other);
+            async move {
+                let expect = Expect::Version(Version::new(version - 1));
+                if writer % 2 == 0 {
+                    h.manager().put(&record, expect).await
+                } else {
+                    other.put(&record, expect).await
+                }
+                .expect("put")
+            }
+        });
+        let won = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
+        assert_eq!(won, 1, "writers that were told they replaced version {}", version - 1);
+    }
+}

@@ -1,0 +1,149 @@
+//! The sealed part of a record.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Values;
+use crate::{Error, ErrorKind, Result, Timestamp, keys::SigningKey, random, token::Verifier};
+
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+
+/// What sealing adds to the plain body.
+pub(super) const SEAL_BYTES: usize = NONCE_BYTES + TAG_BYTES;
+
+/// All that a session is.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    pub(crate) created_at: Timestamp,
+    /// Whether the session has the longer lifetime.
+    pub(crate) permanent: bool,
+    pub(crate) principal: Option<Arc<str>>,
+    /// When the principal was bound last.
+    pub(crate) authenticated_at: Option<Timestamp>,
+    /// What the application calls the session in the user's list.
+    pub(crate) label: Option<Arc<str>>,
+    /// Tells the token of this session from all others.
+    pub(crate) verifier: Verifier,
+    /// When the token was last changed: at creation, renewal and rotation.
+    pub(crate) token_at: Timestamp,
+    /// The rotation that led to the token, until its grace is over.
+    pub(crate) rotation: Option<Rotation>,
+    pub(crate) values: Values,
+}
+
+/// What is kept of a token that was rotated away, for the requests that still carry it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rotation {
+    /// Tells the old token.
+    pub(crate) verifier: Verifier,
+    /// Leads from the old token to its successor.
+    pub(crate) salt: [u8; 32],
+    /// When the successor was first presented: its grace runs from there.
+    pub(crate) presented_at: Option<Timestamp>,
+}
+
+/// The body as postcard writes it. Field order is the format: a new field needs a new format number.
+#[derive(Deserialize, Serialize)]
+struct Wire<'a> {
+    created_at: u64,
+    permanent: bool,
+    #[serde(borrow)]
+    principal: Option<&'a str>,
+    authenticated_at: Option<u64>,
+    #[serde(borrow)]
+    label: Option<&'a str>,
+    verifier: Verifier,
+    token_at: u64,
+    rotation: Option<WireRotation>,
+    #[serde(borrow)]
+    values: Vec<(&'a str, &'a serde_bytes::Bytes)>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct WireRotation {
+    verifier: Verifier,
+    salt: [u8; 32],
+    presented_at: Option<u64>,
+}
+
+impl Contents {
+    /// Whether nothing is in the session that anyone could miss.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.principal.is_none()
+    }
+
+    /// Nonce, ciphertext and tag; bound to `header`.
+    pub(super) fn seal(
+        &self,
+        key: &SigningKey,
+        header: [u8; super::header::EXPIRES_AT],
+    ) -> Result<Bytes> {
+        let wire = Wire {
+            created_at: self.created_at.as_millis(),
+            permanent: self.permanent,
+            principal: self.principal.as_deref(),
+            authenticated_at: self.authenticated_at.map(Timestamp::as_millis),
+            label: self.label.as_deref(),
+            verifier: self.verifier,
+            token_at: self.token_at.as_millis(),
+            rotation: self.rotation.as_ref().map(|rotation| WireRotation {
+                verifier: rotation.verifier,
+                salt: rotation.salt,
+                presented_at: rotation.presented_at.map(Timestamp::as_millis),
+            }),
+            values: self
+                .values
+                .iter()
+                .map(|(key, value)| (key, serde_bytes::Bytes::new(value)))
+                .collect(),
+        };
+        let failed = |message| Error::new(ErrorKind::Codec, "core", message);
+        let nonce: [u8; NONCE_BYTES] = random::bytes()?;
+        let mut sealed = Vec::with_capacity(256 + self.values.bytes());
+        sealed.extend_from_slice(&nonce);
+        let mut sealed = postcard::to_extend(&wire, sealed)
+            .map_err(|error| failed("the session cannot be encoded").with_source(error))?;
+        let tag = key
+            .seal(&nonce, &header, &mut sealed[NONCE_BYTES..])
+            .ok_or_else(|| failed("the session is too large to be sealed"))?;
+        sealed.extend_from_slice(&tag);
+        Ok(sealed.into())
+    }
+
+    /// `None` if the body was not sealed by `key` for `header`: not a byte of it is parsed then.
+    pub(super) fn open(
+        key: &SigningKey,
+        header: [u8; super::header::EXPIRES_AT],
+        sealed: &[u8],
+    ) -> Option<Self> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let (body, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
+        let mut plain = body.to_vec();
+        key.open(nonce, &header, &mut plain, tag)?;
+        let plain = Bytes::from(plain);
+        let wire: Wire<'_> = postcard::from_bytes(&plain).ok()?;
+        Some(Self {
+            created_at: Timestamp::from_millis(wire.created_at),
+            permanent: wire.permanent,
+            principal: wire.principal.map(Arc::from),
+            authenticated_at: wire.authenticated_at.map(Timestamp::from_millis),
+            label: wire.label.map(Arc::from),
+            verifier: wire.verifier,
+            token_at: Timestamp::from_millis(wire.token_at),
+            rotation: wire.rotation.map(|rotation| Rotation {
+                verifier: rotation.verifier,
+                salt: rotation.salt,
+                presented_at: rotation.presented_at.map(Timestamp::from_millis),
+            }),
+            values: Values::from_entries(
+                wire.values
+                    .into_iter()
+                    .map(|(key, value)| (Arc::from(key), plain.slice_ref(value)))
+                    .collect(),
+            ),
+        })
+    }
+}
