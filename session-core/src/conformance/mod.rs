@@ -1,4 +1,5 @@
-//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run against itself.
+//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run
+//! against itself.
 //!
 //! A backend writes a [`Harness`] and one line:
 //!
@@ -50,8 +51,9 @@
 //! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared);
 //! ```
 //!
-//! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks lives here, so a backend meets a new one
-//! with its next build. The groups say what a backend promises; a promise it does not make is absent from the names of its tests.
+//! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
+//! lives here, so a backend meets a new one with its next build. The groups say what a backend
+//! promises; a promise it does not make is absent from the names of its tests.
 //!
 //! | group | for | |
 //! | --- | --- | --- |
@@ -63,7 +65,8 @@
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
 //!
-//! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness may be deleted.**
+//! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
+//! may be deleted.**
 
 #![expect(
     clippy::expect_used,
@@ -95,7 +98,8 @@ pub trait Harness: Sized + Sync {
     /// The manager.
     fn manager(&self) -> &Self::Manager;
 
-    /// Another manager on the same store, as another process, or the same one after a restart, would make it.
+    /// Another manager on the same store, as another process, or the same one after a restart,
+    /// would make it.
     fn reopen(&self) -> Self::Manager;
 
     /// What the manager's clock shows.
@@ -117,7 +121,8 @@ pub trait FeedHarness: Harness {
     fn break_feed(&self);
 }
 
-/// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See [`conformance`](crate::conformance).
+/// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See
+/// [`conformance`](crate::conformance).
 #[macro_export]
 macro_rules! conformance_tests {
     ($harness:ty; $($group:ident),+ $(,)?) => {
