@@ -74,6 +74,15 @@ impl Error {
         Self::new(ErrorKind::Corrupt, "core", message)
     }
 
+    pub(crate) fn finished() -> Self {
+        Self::new(
+            ErrorKind::Finished,
+            "core",
+            "the head of the response has left: change the session before it, or, for values, \
+             call `save().await` first and again after the change",
+        )
+    }
+
     pub(crate) fn gone() -> Self {
         Self::new(ErrorKind::Gone, "core", "the session ended while the request was running")
     }

@@ -111,13 +111,13 @@ pub enum Removal {
 ///
 /// # Writing one
 ///
-/// [`guide`](crate::guide) walks through a whole backend. In short: implement the five verbs,
-/// return `None` from the accessors of abilities the backend does not have, and add one line of
-/// tests.
+/// The example `directory` of this crate is a whole backend in about a hundred lines. In short:
+/// implement the five verbs, return `None` from the accessors of abilities the backend does not
+/// have, and add one line of tests.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session manager",
-    note = "pass a backend such as `session_fs::FileBackedSessionManager`, or write one: see `session_core::guide`"
+    note = "pass a backend such as `session_fs::FileBackedSessionManager`, or write one: see the docs of `SessionManager`"
 )]
 pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// Tells whether a live record is stored under `id`.

@@ -48,7 +48,7 @@
 //!     fn wait(&self) {}
 //! }
 //!
-//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared);
+//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap);
 //! ```
 //!
 //! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
@@ -64,6 +64,7 @@
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
+//! | `overlap` | all that are `shared` | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
 //! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
 //! may be deleted.**
@@ -77,6 +78,7 @@
 pub mod base;
 pub mod durable;
 pub mod list;
+pub mod overlap;
 pub mod probe;
 pub mod shared;
 mod subject;
@@ -214,6 +216,12 @@ macro_rules! __conformance_checks {
             puts_of_two_managers_have_one_winner
         }
     };
+    ({ $($then:tt)+ } $harness:ty, overlap) => {
+        $($then)+! { $harness, overlap,
+            overlapping_requests_of_one_process
+            overlapping_requests_of_two_processes
+        }
+    };
     ({ $($then:tt)+ } $harness:ty, durable) => {
         $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
     };
@@ -244,6 +252,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe watch shared durable);
+    add!(base sweep list probe watch shared durable overlap);
     checks
 }

@@ -65,9 +65,6 @@ impl ManagedSession {
                         }
                         return Ok(saved);
                     }
-                    if matches!(purpose, Purpose::Finish) && !state.has_changes() {
-                        return Ok(saved);
-                    }
                     return Ok(self.end_as_gone(&mut state));
                 }
                 shared.plan(&mut state, purpose, edit)?
@@ -79,8 +76,7 @@ impl ManagedSession {
                     self.touch(expires_at).await;
                     return Ok(saved);
                 }
-                Step::Remove(version) => {
-                    let Some(id) = queued else { return Ok(saved) };
+                Step::Remove(id, version) => {
                     match shared.manager.remove(&id, Some(version)).await {
                         Ok(Removal::Conflict) => id,
                         Ok(removal) => {
@@ -88,9 +84,8 @@ impl ManagedSession {
                             if is_ours {
                                 shared.events.tell(Event::Destroyed, Some(&id));
                             }
-                            let more = self.lock().removed(is_ours);
                             saved = Saved::Stored;
-                            if more {
+                            if self.lock().removed(is_ours) {
                                 continue;
                             }
                             return Ok(saved);
@@ -105,29 +100,17 @@ impl ManagedSession {
                             self.stored(put);
                             return Ok(Saved::Stored);
                         }
-                        Ok(Outcome::Gone) if put.upkeep => {
-                            self.lock().gone_unnoticed();
-                            return Ok(saved);
-                        }
                         Ok(Outcome::Gone) => return Ok(self.end_as_gone(&mut self.lock())),
-                        Ok(Outcome::Conflict) => {
-                            conflicts += 1;
-                            shared.events.tell(Event::Conflict, Some(&id));
-                            if conflicts >= MAX_CONFLICTS || shared.now() >= give_up {
-                                if put.upkeep {
-                                    return Ok(saved);
-                                }
-                                return Err(shared.failed(contended(), &id));
-                            }
-                            id
-                        }
-                        Err(error) => {
-                            let error = shared.failed(error, &id);
-                            return if put.upkeep { Ok(saved) } else { Err(error) };
-                        }
+                        Ok(Outcome::Conflict) => id,
+                        Err(error) => return Err(shared.failed(error, &id)),
                     }
                 }
             };
+            conflicts += 1;
+            shared.events.tell(Event::Conflict, Some(&again));
+            if conflicts == MAX_CONFLICTS || shared.now() >= give_up {
+                return Err(shared.failed(contended(), &again));
+            }
             if !self.reload(&again).await? {
                 collisions += 1;
                 if collisions == MAX_COLLISIONS {

@@ -22,7 +22,7 @@ pub(crate) use self::{
     policy::Policy,
 };
 use crate::{
-    Clock, KeyRing, Result, SessionId, SessionManager, Timestamp, cookie,
+    Clock, KeyRing, Result, SessionManager, Timestamp, cookie,
     keys::{InUse, Standing},
     observer::Events,
     queue::Queue,
@@ -142,10 +142,6 @@ impl Shared {
     /// current one.
     pub(crate) fn is_retired(standing: Option<Standing>) -> bool {
         standing == Some(Standing::Retired)
-    }
-
-    pub(crate) async fn fetch(&self, id: &SessionId) -> Result<Option<Arc<crate::Record>>> {
-        self.manager.get(id).await
     }
 }
 

@@ -31,6 +31,9 @@ impl Base {
     }
 }
 
+/// A live record and what is in it.
+pub(crate) type Opened = (Arc<Record>, Arc<Contents>);
+
 /// What a token is to a record.
 pub(crate) enum Held {
     /// Its token.
@@ -153,15 +156,16 @@ impl SessionInterface {
 impl Shared {
     async fn find(&self, cookie: &Presented) -> Result<Found> {
         let id = &cookie.id;
-        let Some(found) = self.look(id).await? else { return Ok(Found::Nothing) };
-        let (record, contents) = found;
+        let Some(record) = self.fetch(id).await? else {
+            self.events.tell(Event::Rejected(Reason::Absent), Some(id));
+            return Ok(Found::Nothing);
+        };
+        let Some((record, contents)) = self.examine(id, record) else { return Ok(Found::Nothing) };
         Ok(match Held::by(&cookie.token, id, &contents, self.now()) {
-            Held::Current => Found::Session(Base {
-                token: cookie.token.clone(),
-                record,
-                contents,
-                graced: false,
-            }),
+            Held::Current => {
+                let token = cookie.token.clone();
+                Found::Session(Base { token, record, contents, graced: false })
+            }
             Held::Predecessor(token) => {
                 Found::Session(Base { token, record, contents, graced: true })
             }
@@ -173,52 +177,48 @@ impl Shared {
     }
 
     /// The live record under `id`, opened. What cannot be opened is told and is nothing.
-    pub(crate) async fn look(
-        &self,
-        id: &SessionId,
-    ) -> Result<Option<(Arc<Record>, Arc<Contents>)>> {
-        let rejected = |reason| self.events.tell(Event::Rejected(reason), Some(id));
-        let record = match self.fetch(id).await {
-            Ok(Some(record)) => record,
-            Ok(None) => {
-                rejected(Reason::Absent);
-                return Ok(None);
-            }
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::Corrupt => {
-                        rejected(Reason::Corrupt);
-                        Ok(None)
-                    }
-                    ErrorKind::Unsupported => {
-                        rejected(Reason::Unsupported);
-                        Ok(None)
-                    }
-                    _ => Err(self.failed(error, id)),
-                };
-            }
+    pub(crate) async fn look(&self, id: &SessionId) -> Result<Option<Opened>> {
+        Ok(self.fetch(id).await?.and_then(|record| self.examine(id, record)))
+    }
+
+    /// What the manager has under `id`; what it refused to read is told and is nothing.
+    async fn fetch(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let error = match self.manager.get(id).await {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
         };
+        let reason = match error.kind() {
+            ErrorKind::Corrupt => Reason::Corrupt,
+            ErrorKind::Unsupported => Reason::Unsupported,
+            _ => return Err(self.failed(error, id)),
+        };
+        self.events.tell(Event::Rejected(reason), Some(id));
+        Ok(None)
+    }
+
+    fn examine(&self, id: &SessionId, record: Arc<Record>) -> Option<Opened> {
         // A manager that mixes up its records must not log anyone in as someone else.
-        if record.id() != id {
-            rejected(Reason::Corrupt);
-            return Ok(None);
-        }
-        let contents = match record.open(&self.keys.load()) {
-            Ok(contents) => Arc::clone(contents),
-            Err(Unopened::UnknownKey) => {
-                rejected(Reason::UnknownKey);
-                return Ok(None);
-            }
-            Err(Unopened::NotGenuine) => {
-                rejected(Reason::Corrupt);
-                return Ok(None);
+        let opened = if record.id() == id {
+            record.open(&self.keys.load()).map(Arc::clone)
+        } else {
+            Err(Unopened::NotGenuine)
+        };
+        let contents = match opened {
+            Ok(contents) => contents,
+            Err(why) => {
+                let reason = match why {
+                    Unopened::UnknownKey => Reason::UnknownKey,
+                    Unopened::NotGenuine => Reason::Corrupt,
+                };
+                self.events.tell(Event::Rejected(reason), Some(id));
+                return None;
             }
         };
         if self.policy.is_over(&record, &contents, self.now()) {
             self.events.tell(Event::Expired, Some(id));
-            return Ok(None);
+            return None;
         }
-        Ok(Some((record, contents)))
+        Some((record, contents))
     }
 
     pub(crate) fn failed(&self, error: Error, id: &SessionId) -> Error {

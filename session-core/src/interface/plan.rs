@@ -7,7 +7,7 @@ use super::{Base, Policy, Shared, commit::Purpose};
 use crate::{
     Error, ErrorKind, Event, Expect, Record, Result, SessionId, Timestamp, Version, random,
     record::{Contents, Data, Rotation},
-    session::{Change, State},
+    session::{Change, Phase, State},
     token::Token,
 };
 
@@ -18,8 +18,8 @@ pub(crate) enum Step {
     /// Write activity back.
     Touch(Timestamp),
     Put(Put),
-    /// End the session; with the version at which it was seen empty, unless it is being destroyed.
-    Remove(Version),
+    /// End the session, at the version that was looked at.
+    Remove(SessionId, Version),
     /// The session is over, or was taken from this request: nothing may be written.
     Gone,
 }
@@ -34,8 +34,6 @@ pub(crate) struct Put {
     pub(crate) issue: bool,
     /// How many of the pending changes are in it.
     pub(crate) changes: usize,
-    /// Nothing but housekeeping: if it fails, nobody lost anything.
-    pub(crate) upkeep: bool,
 }
 
 impl Shared {
@@ -58,10 +56,15 @@ impl Shared {
         edit: &mut dyn FnMut(&mut Data) -> Result<()>,
     ) -> Result<Step> {
         let now = self.now();
-        let data = self.changed(Data::default(), &state.changes, edit)?;
+        let mut data = Data::default();
+        self.change(&mut data, &state.changes, edit)?;
         let principal = purpose.principal();
         if data.values.is_empty() && principal.is_none() {
             return Ok(Step::Rest);
+        }
+        if state.phase != Phase::Handling && !matches!(purpose, Purpose::Finish) {
+            // Nobody would be told of the cookie.
+            return Err(Error::finished());
         }
         if state.stale.is_some_and(|at| now < at.saturating_add(Policy::STALE)) {
             return Ok(Step::Gone);
@@ -88,7 +91,6 @@ impl Shared {
             event: Some(Event::Created),
             issue: true,
             changes: state.changes.len(),
-            upkeep: false,
         }))
     }
 
@@ -101,18 +103,18 @@ impl Shared {
     ) -> Result<Step> {
         let now = self.now();
         let version = base.record.version();
+        if state.purge {
+            return Ok(Step::Remove(*base.id(), version));
+        }
         if self.policy.is_over(&base.record, &base.contents, now) {
             self.events.tell(Event::Expired, Some(base.id()));
             return Ok(Step::Gone);
         }
-        if state.purge {
-            return Ok(Step::Remove(version));
-        }
         let mut next = (*base.contents).clone();
-        next.data = self.changed(next.data, &state.changes, edit)?;
+        self.change(&mut next.data, &state.changes, edit)?;
         let mut event = None;
         let mut token = base.token.clone();
-        let mut upkeep = next.data == base.contents.data;
+        let is_same = next.data == base.contents.data;
         let mut issue = next.data.permanent != base.contents.data.permanent;
         let mut reseal = false;
         if state.renew || purpose.principal().is_some() {
@@ -132,10 +134,10 @@ impl Shared {
             next.token_at = now;
             next.rotation = None;
             event = Some(Event::Renewed);
-            (upkeep, issue) = (false, true);
+            issue = true;
         } else if matches!(purpose, Purpose::Finish) {
             if next.is_empty() {
-                return Ok(Step::Remove(version));
+                return Ok(Step::Remove(*base.id(), version));
             }
             if let Some(successor) = self.rotate(&mut next, base, now)? {
                 token = successor;
@@ -150,7 +152,7 @@ impl Shared {
         }
         let presented = next.rotation.map(|rotation| rotation.presented_at)
             != base.contents.rotation.map(|rotation| rotation.presented_at);
-        if upkeep && event.is_none() && !presented && !reseal {
+        if is_same && event.is_none() && !presented && !reseal {
             let due = self.policy.touch_due(&base.record, &base.contents, now);
             return Ok(match (purpose, due) {
                 (Purpose::Finish, Some(due)) => Step::Touch(due),
@@ -169,7 +171,6 @@ impl Shared {
             event,
             issue,
             changes: state.changes.len(),
-            upkeep,
         }))
     }
 
@@ -201,19 +202,20 @@ impl Shared {
         Ok(Some(successor))
     }
 
-    /// `data` with the changes and the edit applied.
-    fn changed(
+    /// Applies the changes and the edit to `data`.
+    fn change(
         &self,
-        mut data: Data,
+        data: &mut Data,
         changes: &[Change],
         edit: &mut dyn FnMut(&mut Data) -> Result<()>,
-    ) -> Result<Data> {
+    ) -> Result<()> {
+        let before = data.values.bytes();
         for change in changes {
-            change.apply(&mut data);
+            change.apply(data);
         }
-        edit(&mut data)?;
-        self.check_size(&data)?;
-        Ok(data)
+        edit(data)?;
+        // What was stored under a higher limit may stay, and shrink.
+        if data.values.bytes() > before { self.check_size(data) } else { Ok(()) }
     }
 
     pub(crate) fn check_size(&self, data: &Data) -> Result<()> {

@@ -147,22 +147,26 @@ impl ManagedSession {
     /// As [`save`](Self::save): answer with an error, for what the handler believes stored is not.
     /// Housekeeping (activity, rotation, a new seal) never fails a request.
     pub async fn finish(&self) -> Result<Finished> {
-        let nothing_to_do = {
+        let (has_changes, is_at_rest) = {
             let mut state = self.lock();
             state.phase = Phase::Finished;
-            !state.has_changes() && self.is_at_rest(&state)
+            (state.has_changes(), self.is_at_rest(&state))
         };
-        let saved = if nothing_to_do {
+        let saved = if !has_changes && is_at_rest {
             Saved::Unchanged
         } else {
-            self.commit(Purpose::Finish, &mut |_| Ok(())).await?
+            match self.commit(Purpose::Finish, &mut |_| Ok(())).await {
+                // Nothing the handler did depends on housekeeping.
+                Ok(Saved::Gone) | Err(_) if !has_changes => Saved::Unchanged,
+                saved => saved?,
+            }
         };
         Ok(Finished { saved, cookie: std::mem::take(&mut self.lock().cookie) })
     }
 
     /// Whether there is surely no housekeeping to do.
     fn is_at_rest(&self, state: &State) -> bool {
-        let Some(base) = &state.base else { return true };
+        let Some(base) = state.base.as_ref().filter(|_| !state.gone) else { return true };
         let shared = self.interface().shared();
         let (policy, contents, now) = (&shared.policy, &base.contents, shared.now());
         let rotation_due =

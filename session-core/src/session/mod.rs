@@ -7,8 +7,11 @@ mod state;
 mod value;
 mod writing;
 
-pub use self::handle::{Finished, ManagedSession, Saved};
 pub(crate) use self::{
     changes::Change,
     state::{Phase, State},
+};
+pub use self::{
+    handle::{Finished, ManagedSession, Saved},
+    reading::Status,
 };

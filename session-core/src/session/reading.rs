@@ -7,6 +7,20 @@ use serde::de::DeserializeOwned;
 use super::value;
 use crate::{ManagedSession, Result, SessionHandle, Timestamp, record::Contents};
 
+/// What a request is about to do to its session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Status {
+    /// Values or settings were changed and not stored yet.
+    Changed,
+    /// It ends at the next save; changes made since belong to a new one.
+    Purged,
+    /// It gets a new token at the next save.
+    Renewed,
+    /// Nothing.
+    Unchanged,
+}
+
 impl ManagedSession {
     /// The value stored under `key`, or `None`.
     ///
@@ -55,6 +69,20 @@ impl ManagedSession {
     /// Whether anything was changed that is not stored yet.
     pub fn is_modified(&self) -> bool {
         self.lock().has_changes()
+    }
+
+    /// What will become of the session at the end of the request, as far as it is known now.
+    pub fn status(&self) -> Status {
+        let state = self.lock();
+        if state.purge {
+            Status::Purged
+        } else if state.renew {
+            Status::Renewed
+        } else if state.changes.is_empty() {
+            Status::Unchanged
+        } else {
+            Status::Changed
+        }
     }
 
     /// Whether the session is permanent: has the longer lifetime ("remember me").

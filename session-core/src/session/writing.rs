@@ -6,16 +6,17 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Change, Phase, State, value};
-use crate::{Error, ErrorKind, ManagedSession, Result, Saved, interface::Purpose, record::Data};
+use crate::{Error, ManagedSession, Result, Saved, interface::Purpose, record::Data};
 
 impl ManagedSession {
     /// Puts `value` under `key`.
     ///
     /// # Errors
     ///
-    /// Nothing is changed then. [`ErrorKind::Codec`]: `value` cannot be encoded.
-    /// [`ErrorKind::TooLarge`]: the session would outgrow its limit. [`ErrorKind::Finished`]: the
-    /// head of the response has left.
+    /// Nothing is changed then. [`ErrorKind::Codec`](crate::ErrorKind::Codec): `value` cannot be
+    /// encoded. [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): the session would outgrow its
+    /// limit. [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has
+    /// left.
     pub fn insert<T: Serialize + ?Sized>(&self, key: impl AsRef<str>, value: &T) -> Result<()> {
         let bytes = value::encode(value)?;
         let mut state = self.lock();
@@ -26,7 +27,7 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     pub fn remove(&self, key: &str) -> Result<bool> {
         let mut state = self.lock();
         check_open(&state)?;
@@ -43,8 +44,9 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Codec`]: it cannot be read as `T`; it is removed all the same.
-    /// [`ErrorKind::Finished`] as in [`remove`](Self::remove).
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): it cannot be read as `T`; it is removed all
+    /// the same. [`ErrorKind::Finished`](crate::ErrorKind::Finished) as in
+    /// [`remove`](Self::remove).
     pub fn remove_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let found = self.lock().data(|data| data.values.get(key).cloned());
         self.remove(key)?;
@@ -55,7 +57,7 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     pub fn clear(&self) -> Result<()> {
         let mut state = self.lock();
         check_open(&state)?;
@@ -70,10 +72,10 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     pub fn set_permanent(&self, permanent: bool) -> Result<()> {
+        self.check_head()?;
         let mut state = self.lock();
-        check_open(&state)?;
         if state.data(|data| data.permanent) != permanent {
             record(&mut state, Change::Permanent(permanent));
         }
@@ -85,7 +87,7 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     pub fn set_label(&self, label: Option<&str>) -> Result<()> {
         let mut state = self.lock();
         check_open(&state)?;
@@ -104,15 +106,16 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left, and no cookie can be sent.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left, and
+    /// no cookie can be sent.
     ///
     /// # Source
     ///
     /// OWASP ASVS 5.0, 7.2.4; OWASP Session Management Cheat Sheet, "Renew the Session ID After Any
     /// Privilege Level Change".
     pub fn renew(&self) -> Result<()> {
+        self.check_head()?;
         let mut state = self.lock();
-        check_open(&state)?;
         state.renew = state.base.is_some() && !state.purge;
         Ok(())
     }
@@ -123,7 +126,8 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Finished`]: the head of the response has left; use [`destroy`](Self::destroy).
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left; use
+    /// [`destroy`](Self::destroy).
     pub fn purge(&self) -> Result<()> {
         let mut state = self.lock();
         check_open(&state)?;
@@ -153,8 +157,9 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Gone`]: the session ended meanwhile; nothing was stored. [`ErrorKind::Codec`]
-    /// if the value is of another type. Else as [`save`](Self::save).
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone): the session ended meanwhile; nothing was
+    /// stored. [`ErrorKind::Codec`](crate::ErrorKind::Codec) if the value is of another type. Else
+    /// as [`save`](Self::save).
     ///
     /// # Cancellation
     ///
@@ -184,8 +189,8 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Codec`]: it cannot be read as `T`; it is not removed. Else as
-    /// [`update`](Self::update).
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): it cannot be read as `T`; it is not removed.
+    /// Else as [`update`](Self::update).
     ///
     /// # Cancellation
     ///
@@ -203,9 +208,9 @@ impl ManagedSession {
         settled(saved, result)
     }
 
-    /// A change of token after the head could not be told to the browser.
+    /// The browser can still be told of a new token.
     pub(crate) fn check_head(&self) -> Result<()> {
-        check_open(&self.lock())
+        if self.lock().phase == Phase::Handling { Ok(()) } else { Err(Error::finished()) }
     }
 
     fn set(&self, state: &mut State, key: &str, bytes: Bytes) -> Result<()> {
@@ -249,14 +254,7 @@ fn shortened(text: &str, bytes: usize) -> &str {
 
 /// Nobody would save a change that is made now.
 fn check_open(state: &State) -> Result<()> {
-    if state.phase == Phase::Finished {
-        return Err(Error::new(
-            ErrorKind::Finished,
-            "core",
-            "the head of the response has left: call `save().await` first, and again after the change",
-        ));
-    }
-    Ok(())
+    if state.phase == Phase::Finished { Err(Error::finished()) } else { Ok(()) }
 }
 
 fn settled<T>(saved: Saved, result: Option<T>) -> Result<T> {
