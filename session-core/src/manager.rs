@@ -96,7 +96,7 @@ pub enum Removal {
 ///   `puts_of_two_managers_have_one_winner`)
 /// - If the backend says it is durable, what it answered outlives the manager and its process.
 ///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
-/// - Requests that overlap lose nothing and bring nothing back, over this manager as over any other.
+/// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.
 ///   (`overlapping_requests_of_one_process`, `overlapping_requests_of_two_processes`)
 /// - When a future is dropped half-way, the write took place whole or not at all.
 ///   (`a_dropped_future_leaves_a_whole_record`)
