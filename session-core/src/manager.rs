@@ -91,7 +91,13 @@ pub enum Removal {
 ///   `an_expired_record_may_be_created_again`)
 /// - Writes to one id are atomic and linearizable, also from other processes if the backend says it
 ///   is shared: of several writers that name the same version exactly one is answered `Stored`.
-///   (`parallel_puts_have_one_winner`, `parallel_puts_leave_one_whole_record`)
+///   (`parallel_puts_have_one_winner`, `parallel_puts_leave_one_whole_record`; shared:
+///   `two_managers_see_each_other`, `a_removal_is_seen_by_both`,
+///   `puts_of_two_managers_have_one_winner`)
+/// - If the backend says it is durable, what it answered outlives the manager and its process.
+///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
+/// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.
+///   (`overlapping_requests_of_one_process`, `overlapping_requests_of_two_processes`)
 /// - When a future is dropped half-way, the write took place whole or not at all.
 ///   (`a_dropped_future_leaves_a_whole_record`)
 /// - `Debug` shows no id, no record and no credential of the store. (`debug_hides_ids_and_bytes`)

@@ -41,7 +41,8 @@
 //! #       let mut future = std::pin::pin!(future);
 //! #       let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 //! #       loop {
-//! #           if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) { break output; }
+//! #           let polled = future.as_mut().poll(&mut context);
+//! #           if let std::task::Poll::Ready(output) = polled { break output; }
 //! #       }
 //!     }
 //!

@@ -56,13 +56,15 @@ use crate::{
 ///
 /// # let secret: Vec<u8> = (0..32).collect();
 /// # let run = async {
-/// let interface =
-///     SessionInterface::builder(MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?).build()?;
+/// let key = SigningKey::hmac_sha256(&secret)?;
+/// let interface = SessionInterface::builder(MemorySessionManager::new(), key).build()?;
 ///
 /// // The first request has no cookie.
 /// let session = interface.open([]).await?;
 /// session.insert("visits", &1)?;
-/// let CookieAction::Set(cookie) = session.finish().await?.cookie else { panic!("a new session has a cookie") };
+/// let CookieAction::Set(cookie) = session.finish().await?.cookie else {
+///     panic!("a new session has a cookie")
+/// };
 ///
 /// // The second one brings it.
 /// let session = interface.open([cookie.value().as_bytes()]).await?;
