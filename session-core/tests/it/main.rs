@@ -1,3 +1,4 @@
 //! Behaviour of the crate, from outside.
 
 mod memory;
+mod suite;
