@@ -1,4 +1,5 @@
 //! Behaviour of the crate, from outside.
 
+mod known;
 mod memory;
 mod suite;
