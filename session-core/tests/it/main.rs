@@ -1,5 +1,9 @@
 //! Behaviour of the crate, from outside.
 
+mod cookie;
+mod keys;
 mod known;
+mod lab;
 mod memory;
+mod record;
 mod suite;
