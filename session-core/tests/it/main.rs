@@ -6,4 +6,5 @@ mod known;
 mod lab;
 mod memory;
 mod record;
+mod secrets;
 mod suite;
