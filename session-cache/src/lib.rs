@@ -1,1 +1,1 @@
-//! Placeholder.
+//! A bounded, coherent, write-through cache over any session manager.
