@@ -13,6 +13,8 @@
 
 mod picture;
 mod rivals;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 mod traces;
 
 use std::{error, fs, path::Path};

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::traces::CAPACITY;
+use session_cache::RecordTable;
+
+use crate::{support, traces::CAPACITY};
 
 /// A cache that is asked for one session after the other and keeps what it likes.
 pub(crate) trait Rival {
@@ -11,10 +13,11 @@ pub(crate) trait Rival {
 }
 
 /// The makers of all caches, by name, in the order of the table.
-pub(crate) const ALL: [(&str, fn() -> Box<dyn Rival>); 3] = [
+pub(crate) const ALL: [(&str, fn() -> Box<dyn Rival>); 4] = [
     ("LRU", || Box::new(Lru::default())),
     ("moka", || Box::new(Moka::new())),
     ("quick_cache", || Box::new(Quick::new())),
+    ("session-cache", || Box::new(Ours::new())),
 ];
 
 /// The seed's policy, exactly: who was asked for longest ago goes.
@@ -81,6 +84,26 @@ impl Rival for Quick {
         let hit = self.0.get(&session).is_some();
         if !hit {
             self.0.insert(session, ());
+        }
+        hit
+    }
+}
+
+/// The table as it ships, with its shards.
+struct Ours(RecordTable);
+
+impl Ours {
+    fn new() -> Self {
+        Self(RecordTable::new(CAPACITY, usize::MAX))
+    }
+}
+
+impl Rival for Ours {
+    fn asked(&mut self, session: u64) -> bool {
+        let id = support::id(session);
+        let hit = self.0.get(&id).is_some();
+        if !hit {
+            self.0.insert(&support::record(id, 1, 0));
         }
         hit
     }
