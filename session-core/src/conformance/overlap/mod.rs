@@ -4,7 +4,7 @@
 mod requests;
 mod stage;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use self::{
     requests::{Kind, Report, Ticket, World},
@@ -50,7 +50,7 @@ fn play_all<H: Harness>(processes: Processes) {
                         Box::pin(world.request(1, &start)) as _,
                     ];
                     let (reports, log) = stage.play(requests, &mut order).await;
-                    Played { kinds, reports, log, end: world.end(&start, &order).await }
+                    Played { kinds, reports, log, end: world.end(&start).await }
                 });
                 played.judge(&format!("{first:?} and {second:?}, {processes:?}, {order:?}"));
                 h.block_on(world.clear());
@@ -71,51 +71,57 @@ struct Played {
 impl Played {
     /// The small model: what must hold whatever the order was.
     fn judge(&self, what: &str) {
-        let known = |who: usize| self.reports[who].was_known;
-        let of = |done: &Done| match *done {
-            Done::Put(who, id) | Done::Touched(who, id) | Done::Removed(who, id) => {
-                (who, id == self.end.id)
+        let ended = self.first(|done| matches!(done, Done::Removed(..)));
+        let renewal = self.first(|done| match *done {
+            Done::Put(who, _) => {
+                self.reports[who].was_known && matches!(self.kinds[who], Kind::Renew | Kind::Bind)
             }
-        };
-        let removed =
-            self.log.iter().any(|done| matches!(done, Done::Removed(_, id) if *id == self.end.id));
-        // Nothing ended comes back.
+            _ => false,
+        });
+        let renewer = renewal.map(|at| self.log[at].who());
         assert_eq!(
             self.end.values.is_none(),
-            removed,
+            ended.is_some(),
             "{what}: the session is there unless it was ended"
         );
-        if let Some(at) = self
-            .log
-            .iter()
-            .position(|done| matches!(done, Done::Removed(_, id) if *id == self.end.id))
-        {
-            let after = self.log[at + 1..].iter().filter(|done| of(done).1).count();
-            assert_eq!(after, 0, "{what}: something was stored after the end");
+        if let Some(ended) = ended {
+            assert!(
+                self.wrote_after(ended).is_empty(),
+                "{what}: something was stored after the end"
+            );
         }
-        // Nothing of a request opened before a change of privilege is stored after it.
-        let renewal = self.log.iter().position(|done| {
-            matches!(*done, Done::Put(who, id) if id == self.end.id && known(who)
-                && matches!(self.kinds[who], Kind::Renew | Kind::Bind))
-        });
-        let renewer = renewal.map(|at| of(&self.log[at]).0);
-        if let (Some(at), Some(renewer)) = (renewal, renewer) {
-            let strangers =
-                self.log[at + 1..].iter().map(of).filter(|(who, ours)| *ours && *who != renewer);
-            assert_eq!(strangers.count(), 0, "{what}: an older request wrote after the renewal");
+        if let Some(renewal) = renewal {
+            let mut strangers = self.wrote_after(renewal);
+            strangers.retain(|who| Some(*who) != renewer);
+            assert!(strangers.is_empty(), "{what}: an older request wrote after the renewal");
         }
         self.judge_changes(what);
-        self.judge_cookies(what, removed, renewer);
+        self.judge_cookies(what, ended, renewal);
         // Nobody got a session of their own but those who came as strangers and stored something.
-        let strangers = [0, 1].into_iter().filter(|who| {
-            !known(*who)
-                && self.log.iter().any(
-                    |done| matches!(*done, Done::Put(by, id) if by == *who && id != self.end.id),
-                )
-        });
-        let own: HashSet<_> =
-            self.log.iter().filter(|done| !of(done).1).map(|done| of(done).0).collect();
-        assert_eq!(own, strangers.collect(), "{what}: a session of its own");
+        let own: HashSet<usize> =
+            self.log.iter().filter(|done| done.id() != self.end.id).map(Done::who).collect();
+        assert!(
+            own.iter().all(|who| !self.reports[*who].was_known),
+            "{what}: a session of its own"
+        );
+    }
+
+    /// Where in the log something first happened to the session both requests came for.
+    fn first(&self, is_it: impl Fn(&Done) -> bool) -> Option<usize> {
+        self.log.iter().position(|done| done.id() == self.end.id && is_it(done))
+    }
+
+    /// Who changed the session after `at`.
+    fn wrote_after(&self, at: usize) -> HashSet<usize> {
+        self.log[at + 1..]
+            .iter()
+            .filter(|done| done.id() == self.end.id && !matches!(done, Done::Refused(..)))
+            .map(Done::who)
+            .collect()
+    }
+
+    fn has_put(&self, by: usize) -> bool {
+        self.first(|done| matches!(*done, Done::Put(who, _) if who == by)).is_some()
     }
 
     /// No change that was reported stored is lost, none that was refused is there, and there is one
@@ -124,21 +130,27 @@ impl Played {
         let mut updates = Vec::new();
         let mut tickets = 0;
         for (who, report) in self.reports.iter().enumerate() {
-            assert!(
-                report.failed.is_none_or(|kind| kind == ErrorKind::Gone),
-                "{what}: failed with {:?}",
-                report.failed
-            );
+            let failed = report.failed;
+            assert!(failed.is_none_or(|kind| kind == ErrorKind::Gone), "{what}: {failed:?}");
             if !report.was_known {
                 continue;
             }
-            let gone = report.saved == Saved::Gone || report.failed == Some(ErrorKind::Gone);
-            match (self.kinds[who], &self.end.values) {
-                (Kind::Set, Some(values)) => {
-                    let kept = values.contains_key(["a", "b"][who]);
-                    assert_eq!(kept, !gone, "{what}: request {who} was told {:?}", report.saved);
+            let was_told = report.saved != Saved::Gone && failed.is_none();
+            match self.kinds[who] {
+                Kind::Set => {
+                    assert_eq!(was_told, self.has_put(who), "{what}: request {who} was told");
+                    if let Some(values) = &self.end.values {
+                        let kept = values.contains_key(["a", "b"][who]);
+                        assert_eq!(kept, was_told, "{what}: the value of request {who}");
+                    }
                 }
-                (Kind::Update, _) => updates.extend(report.number),
+                Kind::Update => {
+                    assert_eq!(report.number.is_some(), self.has_put(who), "{what}: request {who}");
+                    updates.extend(report.number);
+                }
+                Kind::Renew | Kind::Bind => {
+                    assert_eq!(was_told, self.has_put(who), "{what}: request {who} was told");
+                }
                 _ => {}
             }
             tickets += usize::from(report.ticket == Some(Ticket));
@@ -155,30 +167,42 @@ impl Played {
         }
     }
 
-    /// Just the tokens that should be alive are.
-    fn judge_cookies(&self, what: &str, removed: bool, renewer: Option<usize>) {
-        let original = !removed && renewer.is_none();
+    /// Just the tokens that should be alive are, and the browser is told of those only.
+    fn judge_cookies(&self, what: &str, ended: Option<usize>, renewal: Option<usize>) {
+        let renewer = renewal.map(|at| self.log[at].who());
+        let original = ended.is_none() && renewer.is_none();
         assert_eq!(self.end.original_is_alive, original, "{what}: the cookie from before");
         for (who, report) in self.reports.iter().enumerate() {
-            match (&report.cookie, self.end.issued_is_alive[who]) {
-                (CookieAction::Set(_), alive) if report.was_known => {
-                    let expected = !removed && renewer.is_none_or(|renewer| renewer == who);
-                    assert_eq!(alive, Some(expected), "{what}: the cookie of request {who}");
+            let is_alive = self.end.issued_is_alive[who];
+            // A request that learns that its session was taken from it leaves the browser alone.
+            let over = ended.into_iter().chain(renewal).min();
+            let learned = over.is_some_and(|over| {
+                self.log[over + 1..].iter().any(
+                    |done| matches!(*done, Done::Refused(by, id) if by == who && id == self.end.id),
+                ) && self.log[over].who() != who
+            });
+            match &report.cookie {
+                CookieAction::Set(_) if report.was_known => {
+                    let expected = ended.is_none() && renewer.is_none_or(|renewer| renewer == who);
+                    assert_eq!(is_alive, Some(expected), "{what}: the cookie of request {who}");
+                    assert!(!learned, "{what}: request {who} sent a cookie of a session it lost");
                 }
-                (CookieAction::Set(_), alive) => {
-                    assert_eq!(alive, Some(true), "{what}: the cookie of stranger {who}");
+                CookieAction::Set(_) => {
+                    assert_eq!(is_alive, Some(true), "{what}: the cookie of stranger {who}");
                 }
-                (CookieAction::Remove, _) => {
-                    let ended = self
-                        .log
-                        .iter()
-                        .any(|done| matches!(done, Done::Removed(by, _) if *by == who));
-                    assert!(ended, "{what}: request {who} removed a cookie and ended nothing");
+                CookieAction::Remove => {
+                    let is_own = ended.is_some_and(|ended| self.log[ended].who() == who);
+                    assert!(is_own, "{what}: request {who} removed a cookie and ended nothing");
                 }
-                (CookieAction::Keep, _) => {
-                    assert_ne!(renewer, Some(who), "{what}: request {who} renewed and told nobody");
+                CookieAction::Keep => {
+                    let told = renewer != Some(who) || ended.is_some();
+                    assert!(told, "{what}: request {who} renewed and told nobody");
                 }
             }
+        }
+        if self.kinds == [Kind::Rotate; 2] {
+            let [first, second] = &self.end.issued;
+            assert!(first.is_some() && first == second, "{what}: both are sent the same new token");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Schedule, Stage, stage::Parked};
+use super::{Stage, stage::Parked};
 use crate::{
     Clock, CookieAction, ErrorKind, KeyRing, ManagedSession, ManualClock, Result, Saved, SessionId,
     SessionInterface, SessionManager, SigningKey, conformance::Harness, cookie,
@@ -65,6 +65,7 @@ pub(super) struct End {
     pub(super) id: SessionId,
     pub(super) values: Option<BTreeMap<String, String>>,
     pub(super) original_is_alive: bool,
+    pub(super) issued: [Option<String>; 2],
     pub(super) issued_is_alive: [Option<bool>; 2],
 }
 
@@ -183,7 +184,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) async fn end(&self, cookie: &str, _order: &Schedule) -> End {
+    pub(super) async fn end(&self, cookie: &str) -> End {
         let keys = self.looker.shared().keys.load();
         let id = cookie::verify(&keys, cookie.as_bytes()).expect("our own cookie").id;
         let values = match self.looker.shared().look(&id).await.expect("look") {
@@ -207,7 +208,7 @@ impl World {
             }
         }
         let original_is_alive = self.is_alive(cookie).await;
-        End { id, values, original_is_alive, issued_is_alive }
+        End { id, values, original_is_alive, issued, issued_is_alive }
     }
 
     async fn is_alive(&self, cookie: &str) -> bool {

@@ -20,12 +20,34 @@ use crate::{
 /// Which of the two requests.
 pub(super) type Who = usize;
 
-/// A call that changed the store.
+/// A call that changed the store, or was to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Done {
     Put(Who, SessionId),
     Touched(Who, SessionId),
     Removed(Who, SessionId),
+    /// Answered with `Conflict` or `Gone`.
+    Refused(Who, SessionId),
+}
+
+impl Done {
+    pub(super) fn who(&self) -> Who {
+        match *self {
+            Self::Put(who, _)
+            | Self::Touched(who, _)
+            | Self::Removed(who, _)
+            | Self::Refused(who, _) => who,
+        }
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        match *self {
+            Self::Put(_, id)
+            | Self::Touched(_, id)
+            | Self::Removed(_, id)
+            | Self::Refused(_, id) => id,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -106,8 +128,7 @@ impl SessionManager for Parked {
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
         let who = self.turns.turn().await;
         let result = self.manager.put(record, expect).await;
-        let stored = matches!(result, Ok(Outcome::Stored));
-        self.turns.left(who, stored.then_some(Done::Put(who, *record.id())));
+        self.turns.left(who, done(&result, Done::Put(who, *record.id()), who, record.id()));
         result
     }
 
@@ -119,16 +140,21 @@ impl SessionManager for Parked {
     ) -> Result<Outcome> {
         let who = self.turns.turn().await;
         let result = self.manager.touch(id, version, expires_at).await;
-        let stored = matches!(result, Ok(Outcome::Stored));
-        self.turns.left(who, stored.then_some(Done::Touched(who, *id)));
+        self.turns.left(who, done(&result, Done::Touched(who, *id), who, id));
         result
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
         let who = self.turns.turn().await;
         let result = self.manager.remove(id, only).await;
-        let removed = matches!(result, Ok(Removal::Removed));
-        self.turns.left(who, removed.then_some(Done::Removed(who, *id)));
+        self.turns.left(
+            who,
+            match result {
+                Ok(Removal::Removed) => Some(Done::Removed(who, *id)),
+                Ok(Removal::Conflict | Removal::Gone) => Some(Done::Refused(who, *id)),
+                Err(_) => None,
+            },
+        );
         result
     }
 
@@ -146,6 +172,14 @@ impl SessionManager for Parked {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.manager.watching()
+    }
+}
+
+fn done(result: &Result<Outcome>, stored: Done, who: Who, id: &SessionId) -> Option<Done> {
+    match result {
+        Ok(Outcome::Stored) => Some(stored),
+        Ok(Outcome::Conflict | Outcome::Gone) => Some(Done::Refused(who, *id)),
+        Err(_) => None,
     }
 }
 

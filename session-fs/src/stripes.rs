@@ -1,0 +1,75 @@
+//! Locks within the process, so that its own threads never meet at the file system's lock.
+//!
+//! Advisory locks of files are polled, because waiting for one has no deadline; here a waiter is woken. And where a
+//! file system has no locks, these alone keep one process right.
+
+use std::{
+    fmt,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use session_core::SessionId;
+
+/// One lock for every so many ids.
+pub(crate) struct Stripes {
+    stripes: Box<[Stripe]>,
+}
+
+#[derive(Default)]
+struct Stripe {
+    taken: Mutex<bool>,
+    freed: Condvar,
+}
+
+/// A stripe that is held until this is dropped.
+pub(crate) struct Held<'a>(&'a Stripe);
+
+impl Stripes {
+    pub(crate) fn new() -> Self {
+        Self { stripes: (0..256).map(|_| Stripe::default()).collect() }
+    }
+
+    /// Takes the lock of `id`, if it is free.
+    pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
+        let stripe = self.of(id);
+        let mut taken = locked(&stripe.taken);
+        (!std::mem::replace(&mut *taken, true)).then_some(Held(stripe))
+    }
+
+    /// Takes the lock of `id`, or gives up at `deadline`.
+    pub(crate) fn lock(&self, id: &SessionId, deadline: Instant) -> Option<Held<'_>> {
+        let stripe = self.of(id);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = stripe.freed.wait_timeout_while(locked(&stripe.taken), left, |taken| *taken);
+        let (mut taken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() && *taken {
+            return None;
+        }
+        *taken = true;
+        Some(Held(stripe))
+    }
+
+    fn of(&self, id: &SessionId) -> &Stripe {
+        // The bytes of an id are random: any of them spreads evenly over 256 stripes.
+        &self.stripes[usize::from(id.as_bytes()[15]) % self.stripes.len()]
+    }
+}
+
+impl fmt::Debug for Stripes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stripes(..)")
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *locked(&self.0.taken) = false;
+        self.0.freed.notify_one();
+    }
+}
+
+/// The flag is whole at every moment, so a poisoned lock guards nothing broken.
+fn locked(taken: &Mutex<bool>) -> MutexGuard<'_, bool> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
