@@ -49,7 +49,7 @@
 //!     fn wait(&self) {}
 //! }
 //!
-//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap);
+//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap, model);
 //! ```
 //!
 //! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
@@ -65,7 +65,8 @@
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
-//! | `overlap` | all that are `shared` | the whole stack over the backend: two requests of one browser, in every order of their calls |
+//! | `model` | all | the whole stack over the backend: random operations beside a model |
+//! | `overlap` | all | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
 //! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
 //! may be deleted.**
@@ -79,6 +80,7 @@
 pub mod base;
 pub mod durable;
 pub mod list;
+pub mod model;
 pub mod overlap;
 pub mod probe;
 pub mod shared;
@@ -215,13 +217,16 @@ macro_rules! __conformance_checks {
             two_managers_see_each_other
             a_removal_is_seen_by_both
             puts_of_two_managers_have_one_winner
+            overlapping_requests_of_two_processes
         }
     };
     ({ $($then:tt)+ } $harness:ty, overlap) => {
         $($then)+! { $harness, overlap,
             overlapping_requests_of_one_process
-            overlapping_requests_of_two_processes
         }
+    };
+    ({ $($then:tt)+ } $harness:ty, model) => {
+        $($then)+! { $harness, model, random_operations_agree_with_the_model }
     };
     ({ $($then:tt)+ } $harness:ty, durable) => {
         $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
@@ -253,6 +258,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe watch shared durable overlap);
+    add!(base sweep list probe watch shared durable overlap model);
     checks
 }

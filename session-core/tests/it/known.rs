@@ -3,8 +3,6 @@
 //! `python3 session-core/tests/it/known/known.py` made the files in the folder `known`; they are
 //! read by this and by every later release.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 
 use bytes::Bytes;

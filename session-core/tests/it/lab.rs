@@ -1,7 +1,5 @@
 //! A server whose store counts what it is asked.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     sync::{
         Arc, Mutex,

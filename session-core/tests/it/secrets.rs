@@ -1,7 +1,5 @@
 //! Nothing that identifies a session or a user is in a log, an error or `Debug`, at any level.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     collections::BTreeSet,
     fmt::{self, Write},

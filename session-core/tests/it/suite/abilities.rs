@@ -1,7 +1,5 @@
 //! What else the manager can do, right in all but one way.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     ops::Bound,
     sync::{Arc, Weak},

@@ -1,7 +1,5 @@
 //! A manager that is right in all but one way.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
