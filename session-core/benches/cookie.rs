@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p session-core --bench cookie`
 
+#![expect(clippy::expect_used, reason = "a bench ends where something fails")]
+
 mod support;
 
 use std::hint::black_box;

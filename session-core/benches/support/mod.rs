@@ -1,6 +1,10 @@
 //! What the benches share.
 
-#![allow(dead_code, reason = "each bench uses some of it")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "each bench uses some of it, and ends where something fails"
+)]
 
 use std::{
     pin::pin,
