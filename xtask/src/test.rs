@@ -23,8 +23,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     guard::run(&packages)?;
     let mut total = Tally::default();
     let mut times = Vec::new();
-    for step in steps(&packages) {
-        println!("\n== {}: {step}", step.name);
+    let steps = steps(&packages);
+    let all = steps.len();
+    for (at, step) in steps.into_iter().enumerate() {
+        println!("\n== {} of {all}, {}: {step}", at + 1, step.name);
         let (done, tally, took) = step.run();
         total.add(tally);
         if let Err(message) = done {

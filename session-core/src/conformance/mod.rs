@@ -49,7 +49,7 @@
 //!     fn wait(&self) {}
 //! }
 //!
-//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap);
+//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap, model);
 //! ```
 //!
 //! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
@@ -65,6 +65,7 @@
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
+//! | `model` | all | the whole stack over the backend: random operations beside a model |
 //! | `overlap` | all that are `shared` | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
 //! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
@@ -79,6 +80,7 @@
 pub mod base;
 pub mod durable;
 pub mod list;
+pub mod model;
 pub mod overlap;
 pub mod probe;
 pub mod shared;
@@ -223,6 +225,9 @@ macro_rules! __conformance_checks {
             overlapping_requests_of_two_processes
         }
     };
+    ({ $($then:tt)+ } $harness:ty, model) => {
+        $($then)+! { $harness, model, random_operations_agree_with_the_model }
+    };
     ({ $($then:tt)+ } $harness:ty, durable) => {
         $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
     };
@@ -253,6 +258,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe watch shared durable overlap);
+    add!(base sweep list probe watch shared durable overlap model);
     checks
 }

@@ -72,6 +72,7 @@ impl ManagedSession {
             let again = match step {
                 Step::Rest => return Ok(saved),
                 Step::Gone => return Ok(self.end_as_gone(&mut self.lock())),
+                Step::Look(id) => id,
                 Step::Touch(expires_at) => {
                     self.touch(expires_at).await;
                     return Ok(saved);

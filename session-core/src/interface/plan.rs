@@ -15,6 +15,8 @@ use crate::{
 pub(crate) enum Step {
     /// Nothing.
     Rest,
+    /// See what has become of the session.
+    Look(SessionId),
     /// Write activity back.
     Touch(Timestamp),
     Put(Put),
@@ -107,11 +109,14 @@ impl Shared {
             return Ok(Step::Remove(*base.id(), version));
         }
         if self.policy.is_over(&base.record, &base.contents, now) {
-            self.events.tell(Event::Expired, Some(base.id()));
-            return Ok(Step::Gone);
+            // Over as far as this request knows; others may have used the session since.
+            return Ok(Step::Look(*base.id()));
         }
         let mut next = (*base.contents).clone();
         self.change(&mut next.data, &state.changes, edit)?;
+        if matches!(purpose, Purpose::Finish) && next.is_empty() {
+            return Ok(Step::Remove(*base.id(), version));
+        }
         let mut event = None;
         let mut token = base.token.clone();
         let is_same = next.data == base.contents.data;
@@ -136,9 +141,6 @@ impl Shared {
             event = Some(Event::Renewed);
             issue = true;
         } else if matches!(purpose, Purpose::Finish) {
-            if next.is_empty() {
-                return Ok(Step::Remove(*base.id(), version));
-            }
             if let Some(successor) = self.rotate(&mut next, base, now)? {
                 token = successor;
                 event = Some(Event::Rotated);

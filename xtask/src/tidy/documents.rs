@@ -113,6 +113,32 @@ fn join(from: &str, relative: &str) -> String {
 }
 
 #[test]
+fn commands_named_in_documents_exist() {
+    Rule {
+        reason: "a reader's first command must work",
+        find: |tree| {
+            let texts = tree.markdown().chain(tree.file(".ci/run"));
+            texts
+                .flat_map(|file| {
+                    file.offences(|line| {
+                        let named = line.split("cargo xtask ").skip(1).filter_map(|rest| {
+                            rest.split(|char: char| !char.is_ascii_lowercase()).next()
+                        });
+                        let unknown = named
+                            .filter(|name| !name.is_empty())
+                            .find(|name| !crate::USAGE.contains(&format!("\n  {name} ")));
+                        unknown.map(|name| format!("`cargo xtask {name}`"))
+                    })
+                })
+                .collect()
+        },
+    }
+    .catches(&[("README.md", "Run `cargo xtask dome` first.\n")])
+    .allows(&[("README.md", "Run `cargo xtask demo` first, or `cargo xtask COMMAND`.\n")])
+    .holds();
+}
+
+#[test]
 fn files_named_in_the_architecture_exist() {
     Rule {
         reason: "a map with streets that are gone is worse than none",

@@ -69,6 +69,23 @@ fn xtask_has_no_dependencies() {
 }
 
 #[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    Rule {
+        reason: "`unsafe` is forbidden there, and what else nobody should have to look for",
+        find: |tree| {
+            let manifests = tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml"));
+            manifests
+                .filter(|file| !file.text.contains("\n[lints]\nworkspace = true\n"))
+                .map(|file| format!("{} has no `[lints] workspace = true`", file.path))
+                .collect()
+        },
+    }
+    .catches(&[("session-fs/Cargo.toml", "[package]\nname = \"session-fs\"\n")])
+    .allows(&[("session-fs/Cargo.toml", "[package]\n\n[lints]\nworkspace = true\n")])
+    .holds();
+}
+
+#[test]
 fn versions_in_readmes_are_the_version_of_the_workspace() {
     let manifest = ("Cargo.toml", "[workspace.package]\nversion = \"0.2.1\"\n");
     Rule {

@@ -9,7 +9,10 @@ const LONG: &[(&str, &str)] =
     &[("session-core/src/conformance/base.rs", "one check after another: nothing to split")];
 
 /// Files that may wait with `thread::sleep`, each with its reason.
-const SLEEPERS: &[(&str, &str)] = &[];
+const SLEEPERS: &[(&str, &str)] = &[(
+    "session-fs/src/store/locked.rs",
+    "an advisory lock cannot be waited for with a deadline: it is tried again",
+)];
 
 #[test]
 fn source_files_are_short() {
@@ -73,6 +76,30 @@ fn a_lib_file_has_docs_and_no_functions() {
     .catches(&[("session-fs/src/lib.rs", "mod manager;\n")])
     .catches(&[("session-fs/src/lib.rs", "//! Docs.\npub fn now() {}\n")])
     .allows(&[("session-fs/src/lib.rs", "//! fn main() {}\nmod manager;\n")])
+    .holds();
+}
+
+#[test]
+fn an_integration_test_has_one_binary_whose_root_is_a_list_of_modules() {
+    Rule {
+        reason: "every file in tests/ is linked on its own: one binary is built and run once",
+        find: |tree| {
+            let roots = tree.rust().filter(|file| file.path.ends_with("/tests/it/main.rs"));
+            roots
+                .flat_map(|file| {
+                    file.offences(|line| {
+                        let allowed = ["//", "#", "mod ", "reason = ", ")]"];
+                        let code = line.trim();
+                        let module =
+                            code.is_empty() || allowed.iter().any(|it| code.starts_with(it));
+                        (!module).then(|| code.to_owned())
+                    })
+                })
+                .collect()
+        },
+    }
+    .catches(&[("session-fs/tests/it/main.rs", "mod files;\n\nfn helper() {}\n")])
+    .allows(&[("session-fs/tests/it/main.rs", "//! Docs.\n#[cfg(unix)]\nmod files;\n")])
     .holds();
 }
 

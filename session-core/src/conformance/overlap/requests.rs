@@ -187,19 +187,11 @@ impl World {
     pub(super) async fn end(&self, cookie: &str) -> End {
         let keys = self.looker.shared().keys.load();
         let id = cookie::verify(&keys, cookie.as_bytes()).expect("our own cookie").id;
-        let values = match self.looker.shared().look(&id).await.expect("look") {
-            Some((_, contents)) => Some(
-                contents
-                    .data
-                    .values
-                    .iter()
-                    .map(|(key, value)| {
-                        (key.to_owned(), rmp_serde::from_slice(value).expect("text"))
-                    })
-                    .collect(),
-            ),
-            None => None,
-        };
+        let found = self.looker.shared().look(&id).await.expect("look");
+        let values = found.map(|(_, contents)| {
+            let text = |value: &[u8]| rmp_serde::from_slice(value).expect("text");
+            contents.data.values.iter().map(|(key, value)| (key.to_owned(), text(value))).collect()
+        });
         let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut issued_is_alive = [None, None];
         for (alive, issued) in issued_is_alive.iter_mut().zip(&issued) {
