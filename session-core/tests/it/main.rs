@@ -14,4 +14,5 @@ mod overlap;
 mod principals;
 mod rotation;
 mod session;
+mod suite;
 mod world;

@@ -107,7 +107,7 @@ impl<'a, H: Harness> Run<'a, H> {
 
     async fn step(&mut self, operation: u8, input: &mut Input<'_>) {
         match operation % 20 {
-            0..=3 => {
+            0..=2 => {
                 let slot = usize::from(input.below(REQUESTS));
                 self.finish(slot).await;
                 self.open(slot, usize::from(input.below(BROWSERS))).await;
@@ -116,9 +116,10 @@ impl<'a, H: Harness> Run<'a, H> {
                 let slot = usize::from(input.below(REQUESTS));
                 self.finish(slot).await;
             }
-            6 => {
-                let steps = [1_000, IDLE / 20, IDLE / 3, IDLE, 30_000, LIFETIME / 4];
-                let step = steps[usize::from(input.below(6))];
+            3 | 6 => {
+                let steps =
+                    [1_000, 30_000, IDLE / 20, IDLE / 3, IDLE / 3, IDLE / 2, IDLE, LIFETIME / 4];
+                let step = steps[usize::from(input.below(8))];
                 self.h.advance(Duration::from_millis(step));
                 self.clock.set(self.h.now());
                 self.model.now = self.clock.now().as_millis();
