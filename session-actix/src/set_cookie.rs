@@ -1,6 +1,6 @@
 //! The `Set-Cookie` header.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use actix_web::http::header::HeaderValue;
 use session_core::IssuedCookie;
@@ -167,8 +167,8 @@ impl SetCookie {
 
     /// The header that sets `cookie`, in one allocation.
     pub(crate) fn set(&self, cookie: &IssuedCookie) -> Result<HeaderValue> {
-        let max_age = (!self.browser_session || cookie.is_permanent())
-            .then(|| cookie.max_age().as_secs().clamp(1, MAX_AGE));
+        let max_age =
+            (!self.browser_session || cookie.is_permanent()).then(|| seconds(cookie.max_age()));
         self.write(cookie.value(), max_age)
     }
 
@@ -192,6 +192,12 @@ impl SetCookie {
         text.push_str(&self.attributes);
         header(text)
     }
+}
+
+/// Rounded up, so that a browser never forgets a live session: the server is the one to end it.
+fn seconds(age: Duration) -> u64 {
+    let whole = age.as_secs().saturating_add(u64::from(age.subsec_nanos() > 0));
+    whole.clamp(1, MAX_AGE)
 }
 
 fn header(text: String) -> Result<HeaderValue> {
@@ -254,6 +260,19 @@ mod tests {
             ),
         ] {
             assert_eq!(written(name, &with, max_age), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_rounded_up_and_capped() {
+        for (age, expected) in [
+            (Duration::ZERO, 1),
+            (Duration::from_millis(604_799_001), 604_800),
+            (Duration::from_secs(604_800), 604_800),
+            (Duration::from_secs(401 * 24 * 60 * 60), 34_560_000),
+            (Duration::MAX, 34_560_000),
+        ] {
+            assert_eq!(seconds(age), expected);
         }
     }
 
