@@ -34,6 +34,15 @@ pub(crate) enum Confirmed {
 }
 
 impl Cache {
+    /// What the clock shows, for a request that begins: a feed that is late by then has emptied the table.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        if let Some(feed) = &self.feed {
+            feed.check(now);
+        }
+        now
+    }
+
     /// Whether an entry may be used, as far as that can be told without the parent.
     pub(crate) fn usable(&self, found: &Found, now: Timestamp) -> bool {
         !found.record.is_expired(now)
@@ -89,7 +98,7 @@ impl Cache {
         // met after it began later than this request.
         let mut waited = false;
         loop {
-            let now = self.clock.now();
+            let now = self.now();
             let start = shard.start(
                 id,
                 now,

@@ -34,22 +34,24 @@ impl Feed {
         Self { table, clock, heartbeat, whole_until, turning: Mutex::new(()) }
     }
 
-    /// Whether the table may be used now. The first to see that the feed is late empties the table.
+    /// Whether the table may be used now. Takes no lock.
     pub(crate) fn is_whole(&self, now: Timestamp) -> bool {
         let until = self.whole_until.load(Ordering::SeqCst);
-        if until != BROKEN && now.as_millis() > until {
-            let _turn = lock(&self.turning);
-            if self
-                .whole_until
-                .compare_exchange(until, BROKEN, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
-            {
-                self.table.clear();
-                tracing::warn!("the feed of changes is late: every request goes to the store");
-            }
-            return false;
+        until != BROKEN && now.as_millis() <= until
+    }
+
+    /// Empties the table if the feed has become late. Not to be called with a shard locked.
+    pub(crate) fn check(&self, now: Timestamp) {
+        let until = self.whole_until.load(Ordering::SeqCst);
+        if until == BROKEN || now.as_millis() <= until {
+            return;
         }
-        until != BROKEN
+        let _turn = lock(&self.turning);
+        let (seqcst, broken) = (Ordering::SeqCst, BROKEN);
+        if self.whole_until.compare_exchange(until, broken, seqcst, seqcst).is_ok() {
+            self.table.clear();
+            tracing::warn!("the feed of changes is late: every request goes to the store");
+        }
     }
 }
 
@@ -59,10 +61,9 @@ impl WatchChanges for Feed {
     }
 
     fn alive(&self) {
-        let now = self.clock.now();
-        let whole = self.is_whole(now);
         let _turn = lock(&self.turning);
-        if !whole {
+        let now = self.clock.now();
+        if !self.is_whole(now) {
             // What was read while changes may have been missed must not be used, and what is being read must not come in.
             self.table.clear();
             tracing::info!("the feed of changes is whole: the cache is used");

@@ -84,9 +84,10 @@ impl SessionManager for CachingSessionManager {
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let cache = &self.cache;
+        let now = cache.now();
         let shard = cache.table.shard(id);
         if let Some(found) = shard.find(id)
-            && cache.usable(&found, cache.clock.now())
+            && cache.usable(&found, now)
         {
             match cache.confirm(shard, found.record).await? {
                 Confirmed::Current(record) => {

@@ -40,7 +40,9 @@ pub struct Swept {
 }
 
 /// Where a listing goes on; opaque, made by the backend, of no meaning to another one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// Most hold the sid they go on from, so `Debug` does not show what is in them.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Cursor(pub(crate) Vec<u8>);
 
 impl Cursor {
@@ -52,6 +54,12 @@ impl Cursor {
     /// What the backend put in.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(..)")
     }
 }
 

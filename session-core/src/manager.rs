@@ -97,7 +97,8 @@ pub enum Removal {
 /// - If the backend says it is durable, what it answered outlives the manager and its process.
 ///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
 /// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.
-///   (`overlapping_requests_of_one_process`, `overlapping_requests_of_two_processes`)
+///   (`overlapping_requests_of_one_process`, `overlapping_requests_of_two_processes`,
+///   `random_operations_agree_with_the_model`)
 /// - When a future is dropped half-way, the write took place whole or not at all.
 ///   (`a_dropped_future_leaves_a_whole_record`)
 /// - `Debug` shows no id, no record and no credential of the store. (`debug_hides_ids_and_bytes`)

@@ -21,7 +21,7 @@ use session_core::{Clock, SystemClock};
 /// let config = FsConfig::new(path)
 ///     .durability(Durability::Synced)
 ///     .sweep_interval(Duration::from_secs(60));
-/// let manager = FileBackedSessionManager::with_config(config)?;
+/// let manager = FileBackedSessionManager::with_config(&config)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -7,6 +7,8 @@ mod blocking;
 mod calls;
 mod config;
 mod error;
+#[cfg(test)]
+mod faults;
 mod manager;
 mod names;
 mod progress;

@@ -77,7 +77,7 @@ impl FileBackedSessionManager {
     /// - [`ErrorKind::Full`](session_core::ErrorKind::Full): no space for an empty store.
     /// - [`ErrorKind::Unsupported`](session_core::ErrorKind::Unsupported): a later release laid the folder out.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
-        Self::with_config(FsConfig::new(path))
+        Self::with_config(&FsConfig::new(path))
     }
 
     /// Opens the folder of `config`.
@@ -85,8 +85,8 @@ impl FileBackedSessionManager {
     /// # Errors
     ///
     /// As [`new`](Self::new).
-    pub fn with_config(config: FsConfig) -> Result<Self> {
-        let store = Arc::new(Store::open(&config, System)?);
+    pub fn with_config(config: &FsConfig) -> Result<Self> {
+        let store = Arc::new(Store::open(config, System)?);
         let sweeper = config
             .sweep_interval
             .map(|interval| Sweeper::start(Arc::clone(&store), interval).map(Arc::new))

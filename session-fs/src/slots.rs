@@ -330,3 +330,77 @@ impl Cell {
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn current(bytes: &[u8]) -> Option<(Vec<u8>, Option<u64>, Stamp)> {
+        match parse_file(bytes) {
+            Parsed::Whole(view) => Some((view.record.to_vec(), view.touched, view.stamp())),
+            _ => None,
+        }
+    }
+
+    fn apply(file: &mut Vec<u8>, at: u64, bytes: &[u8]) {
+        let at = usize::try_from(at).unwrap();
+        file.resize(file.len().max(at + bytes.len()), 0);
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// A file, and what a put and a touch of its current state would write.
+    fn written(file: &[u8], record: &[u8]) -> [Piece; 2] {
+        let Parsed::Whole(view) = parse_file(file) else { panic!("a whole file") };
+        [view.put(&[record]), view.touch(77)]
+    }
+
+    #[test]
+    fn after_every_byte_count_of_every_write_the_old_or_the_new_state_is_current() {
+        for len in [1, 300, 3_000] {
+            let mut file = create(Geometry::for_record(len), &[&vec![1; len]]).bytes;
+            for round in 2..7_u8 {
+                let before = current(&file).unwrap();
+                let [put, touch] = written(&file, &vec![round; len]);
+                for piece in [&put, &touch] {
+                    let mut after = file.clone();
+                    apply(&mut after, piece.at, &piece.bytes);
+                    let after = current(&after).unwrap();
+                    assert_ne!(after, before);
+                    for count in 0..=piece.bytes.len() {
+                        let mut short = file.clone();
+                        apply(&mut short, piece.at, &piece.bytes[..count]);
+                        let found = current(&short).unwrap();
+                        assert!(found == before || found == after, "{count} of {len}");
+                        assert!(count < piece.bytes.len() || found == after);
+                    }
+                }
+                apply(&mut file, touch.at, &touch.bytes);
+                assert_eq!(current(&file).unwrap().1, Some(77));
+                apply(&mut file, put.at, &put.bytes);
+                assert_eq!(current(&file).unwrap().1, None, "a touch ends with its version");
+            }
+        }
+    }
+
+    #[test]
+    fn no_beginning_of_a_new_file_holds_a_record() {
+        for len in [1, 300, 3_000] {
+            let whole = create(Geometry::for_record(len), &[&vec![1; len]]).bytes;
+            assert!(current(&whole).is_some());
+            for count in 0..whole.len() {
+                assert!(current(&whole[..count]).is_none(), "{count} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_lie_apart_and_hold_what_they_were_made_for() {
+        for len in [0, 1, 1_967, 1_968, 1_969, 4_096, 65_536, session_core::Record::MAX_BYTES] {
+            let geometry = Geometry::for_record(len);
+            assert!(geometry.holds(len));
+            assert!(geometry.offset(Side::Zero) >= SLOTS_AT);
+            assert_eq!(geometry.offset(Side::One), geometry.offset(Side::Zero) + geometry.capacity);
+            assert_eq!(geometry.file_len() <= BLOCK, len <= 1_968, "one block for {len}");
+        }
+    }
+}

@@ -34,7 +34,8 @@ impl Stripes {
     pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
         let stripe = self.of(id);
         let mut taken = locked(&stripe.taken);
-        (!std::mem::replace(&mut *taken, true)).then_some(Held(stripe))
+        // Made only if it is ours: dropping one frees the lock, whoever has it.
+        (!std::mem::replace(&mut *taken, true)).then(|| Held(stripe))
     }
 
     /// Takes the lock of `id`, or gives up at `deadline`.
@@ -72,4 +73,22 @@ impl Drop for Held<'_> {
 /// The flag is whole at every moment, so a poisoned lock guards nothing broken.
 fn locked(taken: &Mutex<bool>) -> MutexGuard<'_, bool> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_fails_leaves_the_lock_with_its_holder() {
+        let stripes = Stripes::new();
+        let id = SessionId::random().expect("randomness");
+        let held = stripes.try_lock(&id);
+        assert!(held.is_some());
+        assert!(stripes.try_lock(&id).is_none());
+        assert!(stripes.try_lock(&id).is_none());
+        assert!(stripes.lock(&id, Instant::now()).is_none());
+        drop(held);
+        assert!(stripes.try_lock(&id).is_some());
+    }
 }

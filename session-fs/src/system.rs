@@ -139,8 +139,6 @@ impl Calls for System {
     clippy::cast_sign_loss,
     clippy::cast_possible_truncation,
     clippy::unnecessary_cast,
-    clippy::cast_lossless,
-    clippy::useless_conversion,
     reason = "the types of these fields differ between systems; none of them is negative or larger"
 )]
 fn stat(stat: fs::Stat) -> Stat {

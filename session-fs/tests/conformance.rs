@@ -1,5 +1,7 @@
 //! The manager keeps the contract.
 
+#![expect(clippy::expect_used, reason = "a harness fails by panicking")]
+
 use std::{sync::Arc, time::Duration};
 
 use session_core::{Clock, ManualClock, Timestamp, conformance::Harness};
@@ -22,7 +24,7 @@ impl Harness for Fs {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let clock = Arc::new(ManualClock::default());
         let config = FsConfig::new(folder.path()).clock(clock.clone()).without_background_sweep();
-        let manager = FileBackedSessionManager::with_config(config.clone()).expect("a manager");
+        let manager = FileBackedSessionManager::with_config(&config).expect("a manager");
         let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         Self { clock, manager, config, runtime, _folder: folder }
     }
@@ -32,7 +34,7 @@ impl Harness for Fs {
     }
 
     fn reopen(&self) -> Self::Manager {
-        FileBackedSessionManager::with_config(self.config.clone()).expect("another manager")
+        FileBackedSessionManager::with_config(&self.config).expect("another manager")
     }
 
     fn now(&self) -> Timestamp {
@@ -50,4 +52,4 @@ impl Harness for Fs {
     fn wait(&self) {}
 }
 
-session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable);
+session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable, overlap, model);

@@ -19,6 +19,16 @@ pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
     run("session-fs", "hammer", flags)
 }
 
+/// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace of
+/// their own: nobody else's build has to know them.
+pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
+    let mut command = cargo();
+    command
+        .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--"])
+        .args(flags);
+    become_it(command)
+}
+
 fn run(package: &str, example: &str, flags: &[String]) -> Result<(), String> {
     let mut command = cargo();
     command

@@ -23,7 +23,8 @@ usage: cargo xtask COMMAND
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags
   bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage
-  hammer [--seconds N]           many processes on one folder of session-fs, and a checker";
+  hammer [--seconds N]           many processes on one folder of session-fs, and a checker
+  peers                          ask other session libraries the same, and print a table";
 
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some("demo") => examples::demo(&args),
         Some("bench") => bench::run(&args),
         Some("crash") => examples::crash(&args),
+        Some("peers") => examples::peers(&args),
         Some("hammer") => examples::hammer(&args),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

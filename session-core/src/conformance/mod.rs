@@ -66,7 +66,7 @@
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
 //! | `model` | all | the whole stack over the backend: random operations beside a model |
-//! | `overlap` | all that are `shared` | the whole stack over the backend: two requests of one browser, in every order of their calls |
+//! | `overlap` | all | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
 //! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
 //! may be deleted.**
@@ -217,12 +217,12 @@ macro_rules! __conformance_checks {
             two_managers_see_each_other
             a_removal_is_seen_by_both
             puts_of_two_managers_have_one_winner
+            overlapping_requests_of_two_processes
         }
     };
     ({ $($then:tt)+ } $harness:ty, overlap) => {
         $($then)+! { $harness, overlap,
             overlapping_requests_of_one_process
-            overlapping_requests_of_two_processes
         }
     };
     ({ $($then:tt)+ } $harness:ty, model) => {

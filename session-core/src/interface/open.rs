@@ -156,9 +156,12 @@ impl SessionInterface {
 impl Shared {
     async fn find(&self, cookie: &Presented) -> Result<Found> {
         let id = &cookie.id;
-        let Some(record) = self.fetch(id).await? else {
-            self.events.tell(Event::Rejected(Reason::Absent), Some(id));
-            return Ok(Found::Nothing);
+        let record = match self.fetch(id).await? {
+            Ok(record) => record,
+            Err(reason) => {
+                self.events.tell(Event::Rejected(reason), Some(id));
+                return Ok(Found::Nothing);
+            }
         };
         let Some((record, contents)) = self.examine(id, record) else { return Ok(Found::Nothing) };
         Ok(match Held::by(&cookie.token, id, &contents, self.now()) {
@@ -178,22 +181,26 @@ impl Shared {
 
     /// The live record under `id`, opened. What cannot be opened is told and is nothing.
     pub(crate) async fn look(&self, id: &SessionId) -> Result<Option<Opened>> {
-        Ok(self.fetch(id).await?.and_then(|record| self.examine(id, record)))
+        match self.fetch(id).await? {
+            Ok(record) => Ok(self.examine(id, record)),
+            Err(Reason::Absent) => Ok(None),
+            Err(reason) => {
+                self.events.tell(Event::Rejected(reason), Some(id));
+                Ok(None)
+            }
+        }
     }
 
-    /// What the manager has under `id`; what it refused to read is told and is nothing.
-    async fn fetch(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let error = match self.manager.get(id).await {
-            Ok(found) => return Ok(found),
-            Err(error) => error,
-        };
-        let reason = match error.kind() {
-            ErrorKind::Corrupt => Reason::Corrupt,
-            ErrorKind::Unsupported => Reason::Unsupported,
-            _ => return Err(self.failed(error, id)),
-        };
-        self.events.tell(Event::Rejected(reason), Some(id));
-        Ok(None)
+    /// What the manager has under `id`, or why it has nothing that can be read.
+    async fn fetch(&self, id: &SessionId) -> Result<Result<Arc<Record>, Reason>> {
+        match self.manager.get(id).await {
+            Ok(found) => Ok(found.ok_or(Reason::Absent)),
+            Err(error) => match error.kind() {
+                ErrorKind::Corrupt => Ok(Err(Reason::Corrupt)),
+                ErrorKind::Unsupported => Ok(Err(Reason::Unsupported)),
+                _ => Err(self.failed(error, id)),
+            },
+        }
     }
 
     fn examine(&self, id: &SessionId, record: Arc<Record>) -> Option<Opened> {

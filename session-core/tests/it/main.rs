@@ -6,13 +6,19 @@
     reason = "a test fails by panicking, and subtracts constants"
 )]
 
+mod cookie;
 mod failures;
+mod keys;
+mod known;
+mod lab;
 mod lifetimes;
 mod memory;
 mod model;
 mod overlap;
 mod principals;
+mod record;
 mod rotation;
+mod secrets;
 mod session;
 mod suite;
 mod world;

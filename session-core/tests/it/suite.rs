@@ -123,7 +123,7 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("durable::removals_survive_a_new_manager", Fault::ARestartBringsBackRemoved),
     ("overlap::overlapping_requests_of_one_process", Fault::PutReplacesAnyVersion),
     ("overlap::overlapping_requests_of_one_process", Fault::PutCreates),
-    ("overlap::overlapping_requests_of_two_processes", Fault::TheSecondReplacesAnyVersion),
+    ("shared::overlapping_requests_of_two_processes", Fault::TheSecondReplacesAnyVersion),
     ("model::random_operations_agree_with_the_model", Fault::TouchDoesNothing),
     ("model::random_operations_agree_with_the_model", Fault::RemovesNothing),
 ];

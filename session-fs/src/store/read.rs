@@ -108,8 +108,13 @@ impl<C: Calls> Store<C> {
         let len = self.calls.read(file, &mut buffer.block, 0, patience).map_err(not_read)?;
         let wanted = match slots::parse_block(&buffer.block[..len]) {
             Parsed::Larger(wanted) => wanted,
-            // Parsed once more, because the first answer would keep the buffer borrowed.
-            _ => return Ok(slots::parse_block(&buffer.block[..len])),
+            // Only a longer file has zeros and then something else.
+            Parsed::Blank
+                if len == BLOCK && self.calls.stat(file).during(STEP)?.len > len as u64 =>
+            {
+                return Ok(Parsed::Foreign);
+            }
+            parsed => return Ok(parsed),
         };
         buffer.large.resize(wanted, 0);
         let len = self.calls.read(file, &mut buffer.large, 0, patience).map_err(not_read)?;

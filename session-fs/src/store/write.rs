@@ -16,16 +16,11 @@ use crate::{
     calls::{Calls, Errno, Open, Patience},
     error::{During, Stop, Try, damaged, foreign, future},
     names::{Name, Shard},
-    slots::{self, BLOCK, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
+    slots::{self, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
 };
 
-/// What is under the lock.
-enum Held<'a> {
-    /// A file without a record.
-    Blank,
-    /// A record that is there, live or expired.
-    Record(Record, View<'a>),
-}
+/// What is under the lock: a record, live or expired, or a file without one.
+type Held<'a> = Option<(Record, View<'a>)>;
 
 impl<C: Calls> Store<C> {
     pub(crate) fn put(&self, new: &Record, expect: Expect, patience: Patience) -> Try<Outcome> {
@@ -58,7 +53,7 @@ impl<C: Calls> Store<C> {
                 held => held?,
             };
             let live = match &held {
-                Held::Record(old, _) if !old.is_expired(self.clock.now()) => Some(old.version()),
+                Some((old, _)) if !old.is_expired(self.clock.now()) => Some(old.version()),
                 _ => None,
             };
             match (expect, live) {
@@ -68,8 +63,8 @@ impl<C: Calls> Store<C> {
                 (Expect::Version(_), None) => return Ok(Outcome::Gone),
             }
             return match held {
-                Held::Blank => self.create(new, &locked),
-                Held::Record(old, view) => self.replace(new, &old, &view, &locked, patience),
+                None => self.create(new, &locked),
+                Some((old, view)) => self.replace(new, &old, &view, &locked, patience),
             }
             .map(|()| Outcome::Stored);
         }
@@ -85,7 +80,7 @@ impl<C: Calls> Store<C> {
         let Some(locked) = self.lock(id, Open::Write, patience)? else { return Ok(Outcome::Gone) };
         let mut buffer = Buffer::new();
         let (old, view) = match self.held(id, &locked, &mut buffer, patience)? {
-            Held::Record(old, view) if !old.is_expired(self.clock.now()) => (old, view),
+            Some((old, view)) if !old.is_expired(self.clock.now()) => (old, view),
             _ => return Ok(Outcome::Gone),
         };
         if old.version() != version {
@@ -108,7 +103,7 @@ impl<C: Calls> Store<C> {
         let mut buffer = Buffer::new();
         let held = self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error)?;
         let old = match held {
-            Held::Record(old, _) if !old.is_expired(self.clock.now()) => old,
+            Some((old, _)) if !old.is_expired(self.clock.now()) => old,
             _ => return Ok(Removal::Gone),
         };
         if only.is_some_and(|version| version != old.version()) {
@@ -145,12 +140,12 @@ impl<C: Calls> Store<C> {
         patience: Patience,
     ) -> Try<Held<'a>> {
         let found = match self.read(locked.file.as_fd(), buffer, patience)? {
-            Parsed::Blank if locked.stat.len <= BLOCK as u64 => return Ok(Held::Blank),
-            Parsed::Blank | Parsed::Foreign => return Err(foreign().into()),
+            Parsed::Blank => return Ok(None),
+            Parsed::Foreign => return Err(foreign().into()),
             Parsed::Future => return Err(future().into()),
             Parsed::Damaged | Parsed::Larger(_) => Err(damaged()),
             Parsed::Whole(view) => match record(id, &view) {
-                Ok(record) => return Ok(Held::Record(record, view)),
+                Ok(record) => return Ok(Some((record, view))),
                 Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => Err(error),
                 Err(stop) => return Err(stop),
             },

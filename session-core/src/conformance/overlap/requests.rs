@@ -208,9 +208,9 @@ impl World {
     }
 
     /// Makes room for the next play: stores that keep everything in sight would slow down.
-    pub(super) async fn clear(&self) {
-        if self.manager.listing().is_some() {
-            self.looker.revoke_everyone().await.expect("revoke");
+    pub(super) async fn clear(&self, ids: impl Iterator<Item = SessionId>) {
+        for id in ids {
+            self.manager.remove(&id, None).await.expect("remove");
         }
     }
 }

@@ -137,7 +137,7 @@ impl WatchSessions for FaultyManager {
     fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch> {
         watcher.alive();
         let mut watchers = locked(&self.store.watchers);
-        let number = (0..).find(|number| !watchers.contains_key(number)).unwrap();
+        let number = watchers.keys().max().map_or(0, |last| last + 1);
         watchers.insert(number, watcher);
         Ok(Watch::new(Subscription { store: Arc::downgrade(&self.store), number }))
     }
@@ -155,7 +155,7 @@ struct Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(store) = self.store.upgrade() {
-            store.watchers.lock().unwrap().remove(&self.number);
+            locked(&store.watchers).remove(&self.number);
         }
     }
 }

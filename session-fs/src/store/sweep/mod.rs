@@ -17,7 +17,7 @@ use crate::{
     calls::{Calls, Errno, Modified, Open, Patience},
     error::{During, Stop, Try},
     names::{Name, Named, Shard, parse_entry},
-    slots::{BLOCK, Parsed},
+    slots::Parsed,
 };
 
 /// How far a sweep of the whole folder has come.
@@ -84,6 +84,16 @@ impl<C: Calls> Store<C> {
             }
         }
         Ok(true)
+    }
+
+    /// Sweeps these shards alone, where a whole pass would be thousands of calls that have nothing to do with a test.
+    #[cfg(test)]
+    pub(crate) fn sweep_only(&self, records: Shard, principals: &[Shard]) -> Result<()> {
+        let (now, mut progress, mut names) = (self.clock.now(), SweepProgress::default(), 0);
+        let mut sweep =
+            |tree, shard| self.sweep_shard(tree, shard, now, &mut progress, &mut names, &|| false);
+        sweep(Tree::Records, records)?;
+        principals.iter().try_for_each(|shard| sweep(Tree::Principals, *shard))
     }
 
     fn sweep_shard(
@@ -167,8 +177,8 @@ impl<C: Calls> Store<C> {
         };
         let mut buffer = Buffer::new();
         match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
-            Parsed::Blank if locked.stat.len <= BLOCK as u64 => self.discard(id, None)?,
-            Parsed::Blank | Parsed::Foreign | Parsed::Future => progress.unreadable += 1,
+            Parsed::Blank => self.discard(id, None)?,
+            Parsed::Foreign | Parsed::Future => progress.unreadable += 1,
             Parsed::Damaged | Parsed::Larger(_) => self.sweep_damaged(id, &locked, progress)?,
             Parsed::Whole(view) => match record(id, &view) {
                 Ok(record) if record.is_expired(now) => {
@@ -254,7 +264,7 @@ impl<C: Calls> Store<C> {
         let mut buffer = Buffer::new();
         match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
             Parsed::Whole(view) => work(Some(record(id, &view)?)),
-            Parsed::Blank if locked.stat.len <= BLOCK as u64 => {
+            Parsed::Blank => {
                 work(None)?;
                 Ok(self.discard(id, None)?)
             }
