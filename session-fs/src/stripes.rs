@@ -34,7 +34,11 @@ impl Stripes {
     pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
         let stripe = self.of(id);
         let mut taken = locked(&stripe.taken);
-        (!std::mem::replace(&mut *taken, true)).then_some(Held(stripe))
+        if *taken {
+            return None;
+        }
+        *taken = true;
+        Some(Held(stripe))
     }
 
     /// Takes the lock of `id`, or gives up at `deadline`.
@@ -72,4 +76,22 @@ impl Drop for Held<'_> {
 /// The flag is whole at every moment, so a poisoned lock guards nothing broken.
 fn locked(taken: &Mutex<bool>) -> MutexGuard<'_, bool> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_is_refused_and_free_again_afterwards() {
+        let stripes = Stripes::new();
+        let id = SessionId::random().unwrap();
+        let held = stripes.try_lock(&id);
+        assert!(held.is_some());
+        assert!(stripes.try_lock(&id).is_none());
+        assert!(stripes.lock(&id, Instant::now()).is_none(), "at its deadline");
+        assert!(stripes.try_lock(&id).is_none(), "a refusal frees nothing");
+        drop(held);
+        assert!(stripes.try_lock(&id).is_some());
+    }
 }

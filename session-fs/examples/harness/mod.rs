@@ -1,5 +1,7 @@
 //! What the harnesses share: sessions whose records say what they should be.
 
+#![allow(dead_code, reason = "each harness uses a part of this")]
+
 use std::{env, path::Path, pin::pin, str::FromStr, sync::Arc, task};
 
 use session_core::{PrincipalTag, Record, SessionId, Timestamp, Version};
