@@ -118,7 +118,8 @@ fn open_folder(path: &Path) -> Done<OwnedFd> {
 }
 
 fn micros(time: Duration, count: usize) -> String {
-    format!("{:.2} us", time.as_secs_f64() * 1e6 / count as f64)
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    format!("{:.2} us", (time / count).as_secs_f64() * 1e6)
 }
 
 fn ratio(a: Duration, b: Duration) -> f64 {

@@ -1,8 +1,8 @@
-//! A short run of the harness `examples/crash.rs`, which starts this very program as its processes.
+//! A short run of `examples/crash.rs`, which starts this very program as its processes.
 
 #[path = "../examples/crash.rs"]
-mod harness;
+mod program;
 
 fn main() -> std::process::ExitCode {
-    harness::main()
+    program::main()
 }

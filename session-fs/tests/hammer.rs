@@ -1,8 +1,8 @@
-//! A short run of the harness `examples/hammer.rs`, which starts this very program as its processes.
+//! A short run of `examples/hammer.rs`, which starts this very program as its processes.
 
 #[path = "../examples/hammer.rs"]
-mod harness;
+mod program;
 
 fn main() -> std::process::ExitCode {
-    harness::main()
+    program::main()
 }
