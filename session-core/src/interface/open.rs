@@ -185,7 +185,7 @@ impl Shared {
     /// The live record under `id`, opened. What cannot be opened is told and is nothing.
     pub(crate) async fn look(&self, id: &SessionId) -> Result<Option<Opened>> {
         match self.fetch(id).await? {
-            Ok(record) => Ok(self.examine(id, record)),
+            Ok(record) => Ok(self.examine(id, record, self.now())),
             Err(Reason::Absent) => Ok(None),
             Err(reason) => {
                 self.events.tell(Event::Rejected(reason), Some(id));
