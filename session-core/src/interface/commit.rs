@@ -67,7 +67,12 @@ impl ManagedSession {
                     }
                     return Ok(self.end_as_gone(&mut state));
                 }
-                shared.plan(&mut state, purpose, edit)?
+                let step = shared.plan(&mut state, purpose, edit)?;
+                // The changes came to nothing, or nothing is to be kept of this visitor.
+                if matches!((purpose, &step), (Purpose::Finish, Step::Rest | Step::Touch(_))) {
+                    state.settle();
+                }
+                step
             };
             let again = match step {
                 Step::Rest => return Ok(saved),

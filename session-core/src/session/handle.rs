@@ -209,7 +209,7 @@ impl Token {
 impl Drop for Handle {
     fn drop(&mut self) {
         let state = unpoisoned(self.state.get_mut());
-        if !state.changes.is_empty() {
+        if state.has_changes() {
             let id = state.base.as_ref().map(Base::id);
             self.interface.shared().events.tell(Event::Lost, id);
         }

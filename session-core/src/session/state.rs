@@ -101,6 +101,12 @@ impl State {
         self.look_again();
     }
 
+    /// There is nothing to store of the changes.
+    pub(crate) fn settle(&mut self) {
+        self.changes.clear();
+        self.view = None;
+    }
+
     /// The session is gone: what was to be changed is dropped, and the browser is told nothing.
     pub(crate) fn end(&mut self) {
         self.changes.clear();
