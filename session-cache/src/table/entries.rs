@@ -1,8 +1,13 @@
 //! The entries of one shard and the order in which they leave.
 
-use std::{fmt, sync::Arc};
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, map::MutableKeys};
 use session_core::{Record, SessionId, Timestamp};
 
 use super::{
@@ -16,7 +21,7 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) record: Arc<Record>,
-    pub(crate) since: Timestamp,
+    pub(crate) since: Since,
 }
 
 /// Bounded storage of records: S3-FIFO on an [`IndexMap`].
@@ -37,21 +42,38 @@ pub(super) struct Entries {
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
+    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then fills the table but for the small one.
+    filled: bool,
+    /// What times are counted from.
+    epoch: Timestamp,
     bytes: usize,
     max_entries: usize,
     max_bytes: usize,
 }
 
-struct Slots(IndexMap<SessionId, Slot, IdHashing>);
+struct Slots(IndexMap<Kept, Slot, IdHashing>);
+
+/// A record as the key of its own entry: it cannot be kept under another id than its own.
+struct Kept {
+    record: Arc<Record>,
+    /// Part of the hash of the id: tells most others apart without a look at the record, whose memory may be far away.
+    print: u32,
+}
 
 struct Slot {
-    record: Arc<Record>,
-    since: Timestamp,
     links: Links,
+    since: Since,
+    /// What the entry is counted as.
+    cost: u32,
     queue: Place,
     /// How often the entry was asked for since it was last looked at for eviction, up to [`MOST_MARKS`].
     marks: AtomicU8,
 }
+
+/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down. After two years without a restart
+/// it stands still, so that entries look older than they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since(u32);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Place {
@@ -59,9 +81,10 @@ enum Place {
     Main,
 }
 
-/// What left to make room. It is dropped after the lock.
+/// What left to make room, and what was replaced: to be dropped without the lock.
 #[derive(Default)]
 pub(super) struct Evicted {
+    replaced: Option<Arc<Record>>,
     first: Option<Arc<Record>>,
     rest: Vec<Arc<Record>>,
 }
@@ -73,7 +96,12 @@ const PROMOTED_AT: u8 = 1;
 const SMALL_PART: usize = 12;
 
 impl Entries {
-    pub(super) fn new(max_entries: usize, max_bytes: usize, hashing: IdHashing) -> Self {
+    pub(super) fn new(
+        max_entries: usize,
+        max_bytes: usize,
+        epoch: Timestamp,
+        hashing: IdHashing,
+    ) -> Self {
         let max_entries = max_entries.min(NONE as usize - 1);
         let by_bytes = max_bytes / SMALLEST;
         Self {
@@ -81,6 +109,8 @@ impl Entries {
             small: Queue::new(),
             main: Queue::new(),
             ghosts: Ghosts::new(max_entries.min(by_bytes)),
+            filled: false,
+            epoch,
             bytes: 0,
             max_entries,
             max_bytes,
@@ -97,55 +127,71 @@ impl Entries {
 
     /// What is kept under `id`, which is marked as asked for.
     pub(super) fn get(&self, id: &SessionId) -> Option<Found> {
-        let slot = self.slots.0.get(id)?;
+        let (_, kept, slot) = self.slots.0.get_full(id)?;
         let marks = slot.marks.load(Ordering::Relaxed);
         if marks < MOST_MARKS {
             slot.marks.store(marks + 1, Ordering::Relaxed);
         }
-        Some(Found { record: Arc::clone(&slot.record), since: slot.since })
+        Some(Found { record: Arc::clone(&kept.record), since: slot.since })
     }
 
     /// What is kept under `id`, for those who look and do not use.
     pub(super) fn peek(&self, id: &SessionId) -> Option<&Arc<Record>> {
-        self.slots.0.get(id).map(|slot| &slot.record)
+        self.slots.0.get_key_value(id).map(|(kept, _)| &kept.record)
     }
 
     /// Keeps `record` under its own id, in place of what was there.
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
         let cost = cost(record);
-        if self.max_entries == 0 || cost > self.max_bytes {
-            self.remove(record.id());
+        if self.max_entries == 0 || cost > self.max_bytes.min(u32::MAX as usize) {
+            evicted.replaced = self.remove(record.id());
             return evicted;
         }
-        if let Some(slot) = self.slots.0.get_mut(record.id()) {
-            self.bytes = self.bytes - self::cost(&slot.record) + cost;
-            slot.record = Arc::clone(record);
+        let since = Since::of(since, self.epoch);
+        if let Some((_, kept, slot)) = self.slots.0.get_full_mut2(record.id()) {
+            self.bytes = self.bytes - slot.cost as usize + cost;
+            slot.cost = cost as u32;
             slot.since = since;
-            // It may have grown. It was just used, so others leave first.
+            // It was just used, so if it grew, others leave first.
             slot.marks = AtomicU8::new(MOST_MARKS);
+            // The same id: equal, and of the same hash.
+            evicted.replaced = Some(std::mem::replace(&mut kept.record, Arc::clone(record)));
             while self.bytes > self.max_bytes {
-                self.evict(&mut evicted);
+                let Some(at) = self.leaving() else { break };
+                evicted.push(self.take_out(at));
             }
             return evicted;
         }
-        while self.len() >= self.max_entries || self.bytes + cost > self.max_bytes {
-            self.evict(&mut evicted);
+        // The last to leave hands its position over.
+        let mut free = None;
+        while self.len() - usize::from(free.is_some()) >= self.max_entries
+            || self.bytes + cost > self.max_bytes
+        {
+            if let Some(at) = free.take() {
+                evicted.push(self.forget(at));
+            }
+            let Some(at) = self.leaving() else { break };
+            self.leave(at);
+            free = Some(at);
         }
-        let place = if self.ghosts.take(self.slots.0.hasher().of(record.id())) {
-            Place::Main
-        } else {
-            Place::Small
+        let print = print_of(self.slots.0.hasher().of(record.id()));
+        self.filled |= free.is_some();
+        let place = if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
+        let kept = Kept { record: Arc::clone(record), print };
+        let links = Links { before: NONE, after: NONE };
+        let (cost_u32, marks) = (cost as u32, AtomicU8::new(0));
+        let slot = Slot { links, since, cost: cost_u32, queue: place, marks };
+        let at = match free {
+            Some(at) => {
+                if let Ok(old) = self.slots.0.replace_index(at as usize, kept) {
+                    evicted.push(Some(old.record));
+                }
+                self.slots.0[at as usize] = slot;
+                at
+            }
+            None => self.slots.push(kept, slot),
         };
-        let at = self.len() as u32;
-        let slot = Slot {
-            record: Arc::clone(record),
-            since,
-            links: Links { before: NONE, after: NONE },
-            queue: place,
-            marks: AtomicU8::new(0),
-        };
-        self.slots.0.insert(*record.id(), slot);
         match place {
             Place::Small => self.small.push(&mut self.slots, at),
             Place::Main => self.main.push(&mut self.slots, at),
@@ -165,55 +211,110 @@ impl Entries {
         self.slots.0 = IndexMap::with_hasher(self.slots.0.hasher().clone());
         self.small = Queue::new();
         self.main = Queue::new();
+        self.filled = false;
         self.bytes = 0;
         dropped
     }
 
-    /// Makes one entry leave. Amortised one step: an entry that stays a round was asked for since the last.
-    fn evict(&mut self, evicted: &mut Evicted) {
+    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for since the last.
+    fn leaving(&mut self) -> Option<u32> {
         loop {
             let small_may_be = (self.len() / SMALL_PART).max(1);
             let from_small = self.small.len() >= small_may_be || self.main.len() == 0;
             let queue = if from_small { &self.small } else { &self.main };
-            let Some(at) = queue.oldest() else { return };
-            let Some((id, slot)) = self.slots.0.get_index(at as usize) else { return };
+            let at = queue.oldest()?;
+            let (kept, slot) = self.slots.0.get_index(at as usize)?;
             let marks = slot.marks.load(Ordering::Relaxed);
             let stays = if from_small { marks >= PROMOTED_AT } else { marks > 0 };
-            if stays {
-                slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
-                let from = if from_small { &mut self.small } else { &mut self.main };
-                from.unlink(&mut self.slots, at);
-                self.slots.0[at as usize].queue = Place::Main;
-                self.main.push(&mut self.slots, at);
-                continue;
+            if !stays {
+                self.ghosts.insert(kept.print);
+                return Some(at);
             }
-            let hash = self.slots.0.hasher().of(id);
-            self.ghosts.insert(hash);
-            if let Some(record) = self.take_out(at) {
-                evicted.push(record);
-            }
-            return;
+            slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
+            let from = if from_small { &mut self.small } else { &mut self.main };
+            from.unlink(&mut self.slots, at);
+            self.slots.0[at as usize].queue = Place::Main;
+            self.main.push(&mut self.slots, at);
         }
     }
 
-    /// Takes out the entry at a position; the last one takes its place.
+    /// Takes an entry out.
     fn take_out(&mut self, at: u32) -> Option<Arc<Record>> {
-        let queue = self.slots.0.get_index(at as usize)?.1.queue;
-        match queue {
-            Place::Small => self.small.unlink(&mut self.slots, at),
-            Place::Main => self.main.unlink(&mut self.slots, at),
+        self.leave(at);
+        self.forget(at)
+    }
+
+    /// Takes an entry out of its queue and of the count of bytes; it still holds its position.
+    fn leave(&mut self, at: u32) {
+        if let Some((_, slot)) = self.slots.0.get_index(at as usize) {
+            self.bytes -= slot.cost as usize;
+            match slot.queue {
+                Place::Small => self.small.unlink(&mut self.slots, at),
+                Place::Main => self.main.unlink(&mut self.slots, at),
+            }
         }
-        let (_, slot) = self.slots.0.swap_remove_index(at as usize)?;
+    }
+
+    /// Gives up the position of an entry that has left; the entry at the last position takes it.
+    fn forget(&mut self, at: u32) -> Option<Arc<Record>> {
+        let (kept, _) = self.slots.0.swap_remove_index(at as usize)?;
         if let Some((_, moved)) = self.slots.0.get_index(at as usize) {
             match moved.queue {
                 Place::Small => self.small.moved(&mut self.slots, at),
                 Place::Main => self.main.moved(&mut self.slots, at),
             }
         }
-        self.bytes -= cost(&slot.record);
-        Some(slot.record)
+        Some(kept.record)
     }
 }
+
+impl Slots {
+    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty than if it doubled.
+    fn push(&mut self, kept: Kept, slot: Slot) -> u32 {
+        let at = self.0.len();
+        if at == self.0.capacity() {
+            self.0.reserve_exact((at / 2).max(8));
+        }
+        self.0.insert(kept, slot);
+        at as u32
+    }
+}
+
+impl Since {
+    /// A part is so many milliseconds, as a power of two.
+    const PART: u32 = 4;
+
+    fn of(time: Timestamp, epoch: Timestamp) -> Self {
+        let parts = time.as_millis().saturating_sub(epoch.as_millis()) >> Self::PART;
+        Self(u32::try_from(parts).unwrap_or(u32::MAX))
+    }
+
+    /// The time, of which up to a part was cut off.
+    pub(crate) fn after(self, epoch: Timestamp) -> Timestamp {
+        let millis = u64::from(self.0) << Self::PART;
+        Timestamp::from_millis(epoch.as_millis().saturating_add(millis))
+    }
+}
+
+impl Borrow<SessionId> for Kept {
+    fn borrow(&self) -> &SessionId {
+        self.record.id()
+    }
+}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.record.id().hash(state);
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.print == other.print && self.record.id() == other.record.id()
+    }
+}
+
+impl Eq for Kept {}
 
 impl Linked for Slots {
     fn links(&mut self, at: u32) -> &mut Links {
@@ -222,10 +323,10 @@ impl Linked for Slots {
 }
 
 impl Evicted {
-    fn push(&mut self, record: Arc<Record>) {
+    fn push(&mut self, record: Option<Arc<Record>>) {
         match self.first {
-            None => self.first = Some(record),
-            Some(_) => self.rest.push(record),
+            None => self.first = record,
+            Some(_) => self.rest.extend(record),
         }
     }
 
@@ -240,6 +341,11 @@ impl fmt::Debug for Entries {
     }
 }
 
+/// Bits of a hash that choose neither the shard nor the tag in the index.
+fn print_of(hash: u64) -> u32 {
+    (hash >> 16) as u32
+}
+
 /// What an entry takes: the record with its opened form, and its part of the table.
 pub(super) fn cost(record: &Record) -> usize {
     record.memory_len() + ENTRY
@@ -248,6 +354,6 @@ pub(super) fn cost(record: &Record) -> usize {
 /// The part of the table that belongs to one entry, at the worst fill of its parts: the entry itself in a vector that grew by half,
 /// its position twice over and a byte beside it in the hash index, and the memory of one that left.
 const ENTRY: usize = BUCKET + BUCKET / 2 + 2 * (size_of::<usize>() + 1) + 2 * size_of::<u32>();
-const BUCKET: usize = size_of::<u64>() + size_of::<SessionId>() + size_of::<Slot>();
+const BUCKET: usize = size_of::<u64>() + size_of::<Kept>() + size_of::<Slot>();
 /// No record costs less: a header alone is larger.
 const SMALLEST: usize = ENTRY + Record::HEADER_BYTES;
