@@ -1,13 +1,8 @@
 //! The entries of one shard and the order in which they leave.
 
-use std::{
-    borrow::Borrow,
-    fmt,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
-use indexmap::{IndexMap, map::MutableKeys};
+use indexmap::IndexMap;
 use session_core::{Record, SessionId, Timestamp};
 
 use super::{
@@ -51,20 +46,13 @@ pub(super) struct Entries {
     max_bytes: usize,
 }
 
-struct Slots(IndexMap<Kept, Slot, IdHashing>);
-
-/// A record as the key of its own entry: it cannot be kept under another id than its own.
-struct Kept {
-    record: Arc<Record>,
-    /// Part of the hash of the id: tells most others apart without a look at the record, whose memory may be far away.
-    print: u32,
-}
+struct Slots(IndexMap<SessionId, Slot, IdHashing>);
 
 struct Slot {
+    record: Arc<Record>,
     links: Links,
     since: Since,
-    /// What the entry is counted as.
-    cost: u32,
+    cost: Cost,
     queue: Place,
     /// How often the entry was asked for since it was last looked at for eviction, up to [`MOST_MARKS`].
     marks: AtomicU8,
@@ -127,36 +115,35 @@ impl Entries {
 
     /// What is kept under `id`, which is marked as asked for.
     pub(super) fn get(&self, id: &SessionId) -> Option<Found> {
-        let (_, kept, slot) = self.slots.0.get_full(id)?;
+        let slot = self.slots.0.get(id)?;
         let marks = slot.marks.load(Ordering::Relaxed);
         if marks < MOST_MARKS {
             slot.marks.store(marks + 1, Ordering::Relaxed);
         }
-        Some(Found { record: Arc::clone(&kept.record), since: slot.since })
+        Some(Found { record: Arc::clone(&slot.record), since: slot.since })
     }
 
     /// What is kept under `id`, for those who look and do not use.
     pub(super) fn peek(&self, id: &SessionId) -> Option<&Arc<Record>> {
-        self.slots.0.get_key_value(id).map(|(kept, _)| &kept.record)
+        self.slots.0.get(id).map(|slot| &slot.record)
     }
 
     /// Keeps `record` under its own id, in place of what was there.
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
-        let cost = cost(record);
-        if self.max_entries == 0 || cost > self.max_bytes.min(u32::MAX as usize) {
+        let cost = Cost::of(record);
+        if self.max_entries == 0 || cost.bytes() > self.max_bytes {
             evicted.replaced = self.remove(record.id());
             return evicted;
         }
         let since = Since::of(since, self.epoch);
-        if let Some((_, kept, slot)) = self.slots.0.get_full_mut2(record.id()) {
-            self.bytes = self.bytes - slot.cost as usize + cost;
-            slot.cost = cost as u32;
+        if let Some(slot) = self.slots.0.get_mut(record.id()) {
+            self.bytes = self.bytes - slot.cost.bytes() + cost.bytes();
+            slot.cost = cost;
             slot.since = since;
             // It was just used, so if it grew, others leave first.
             slot.marks = AtomicU8::new(MOST_MARKS);
-            // The same id: equal, and of the same hash.
-            evicted.replaced = Some(std::mem::replace(&mut kept.record, Arc::clone(record)));
+            evicted.replaced = Some(std::mem::replace(&mut slot.record, Arc::clone(record)));
             while self.bytes > self.max_bytes {
                 let Some(at) = self.leaving() else { break };
                 evicted.push(self.take_out(at));
@@ -166,7 +153,7 @@ impl Entries {
         // The last to leave hands its position over.
         let mut free = None;
         while self.len() - usize::from(free.is_some()) >= self.max_entries
-            || self.bytes + cost > self.max_bytes
+            || self.bytes + cost.bytes() > self.max_bytes
         {
             if let Some(at) = free.take() {
                 evicted.push(self.forget(at));
@@ -177,26 +164,31 @@ impl Entries {
         }
         let print = print_of(self.slots.0.hasher().of(record.id()));
         self.filled |= free.is_some();
-        let place = if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
-        let kept = Kept { record: Arc::clone(record), print };
-        let links = Links { before: NONE, after: NONE };
-        let (cost_u32, marks) = (cost as u32, AtomicU8::new(0));
-        let slot = Slot { links, since, cost: cost_u32, queue: place, marks };
+        let place =
+            if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
+        let slot = Slot {
+            record: Arc::clone(record),
+            links: Links { before: NONE, after: NONE },
+            since,
+            cost,
+            queue: place,
+            marks: AtomicU8::new(0),
+        };
         let at = match free {
             Some(at) => {
-                if let Ok(old) = self.slots.0.replace_index(at as usize, kept) {
-                    evicted.push(Some(old.record));
-                }
-                self.slots.0[at as usize] = slot;
+                // The id is not in the table, so the key is replaced and nothing else happens.
+                let _left = self.slots.0.replace_index(at as usize, *record.id());
+                let left = std::mem::replace(&mut self.slots.0[at as usize], slot);
+                evicted.push(Some(left.record));
                 at
             }
-            None => self.slots.push(kept, slot),
+            None => self.slots.push(*record.id(), slot),
         };
         match place {
             Place::Small => self.small.push(&mut self.slots, at),
             Place::Main => self.main.push(&mut self.slots, at),
         }
-        self.bytes += cost;
+        self.bytes += cost.bytes();
         evicted
     }
 
@@ -223,11 +215,11 @@ impl Entries {
             let from_small = self.small.len() >= small_may_be || self.main.len() == 0;
             let queue = if from_small { &self.small } else { &self.main };
             let at = queue.oldest()?;
-            let (kept, slot) = self.slots.0.get_index(at as usize)?;
+            let (id, slot) = self.slots.0.get_index(at as usize)?;
             let marks = slot.marks.load(Ordering::Relaxed);
             let stays = if from_small { marks >= PROMOTED_AT } else { marks > 0 };
             if !stays {
-                self.ghosts.insert(kept.print);
+                self.ghosts.insert(print_of(self.slots.0.hasher().of(id)));
                 return Some(at);
             }
             slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
@@ -247,7 +239,7 @@ impl Entries {
     /// Takes an entry out of its queue and of the count of bytes; it still holds its position.
     fn leave(&mut self, at: u32) {
         if let Some((_, slot)) = self.slots.0.get_index(at as usize) {
-            self.bytes -= slot.cost as usize;
+            self.bytes -= slot.cost.bytes();
             match slot.queue {
                 Place::Small => self.small.unlink(&mut self.slots, at),
                 Place::Main => self.main.unlink(&mut self.slots, at),
@@ -257,25 +249,25 @@ impl Entries {
 
     /// Gives up the position of an entry that has left; the entry at the last position takes it.
     fn forget(&mut self, at: u32) -> Option<Arc<Record>> {
-        let (kept, _) = self.slots.0.swap_remove_index(at as usize)?;
+        let (_, slot) = self.slots.0.swap_remove_index(at as usize)?;
         if let Some((_, moved)) = self.slots.0.get_index(at as usize) {
             match moved.queue {
                 Place::Small => self.small.moved(&mut self.slots, at),
                 Place::Main => self.main.moved(&mut self.slots, at),
             }
         }
-        Some(kept.record)
+        Some(slot.record)
     }
 }
 
 impl Slots {
     /// Adds an entry at the last position. The vector grows by half, so that less of it is empty than if it doubled.
-    fn push(&mut self, kept: Kept, slot: Slot) -> u32 {
+    fn push(&mut self, id: SessionId, slot: Slot) -> u32 {
         let at = self.0.len();
         if at == self.0.capacity() {
             self.0.reserve_exact((at / 2).max(8));
         }
-        self.0.insert(kept, slot);
+        self.0.insert(id, slot);
         at as u32
     }
 }
@@ -295,26 +287,6 @@ impl Since {
         Timestamp::from_millis(epoch.as_millis().saturating_add(millis))
     }
 }
-
-impl Borrow<SessionId> for Kept {
-    fn borrow(&self) -> &SessionId {
-        self.record.id()
-    }
-}
-
-impl Hash for Kept {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.record.id().hash(state);
-    }
-}
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.print == other.print && self.record.id() == other.record.id()
-    }
-}
-
-impl Eq for Kept {}
 
 impl Linked for Slots {
     fn links(&mut self, at: u32) -> &mut Links {
@@ -346,14 +318,27 @@ fn print_of(hash: u64) -> u32 {
     (hash >> 16) as u32
 }
 
-/// What an entry takes: the record with its opened form, and its part of the table.
-pub(super) fn cost(record: &Record) -> usize {
-    record.memory_len() + ENTRY
+/// What an entry takes, the record with its opened form and its part of the table: in units of 64 bytes, rounded up.
+#[derive(Clone, Copy)]
+struct Cost(u16);
+
+impl Cost {
+    const UNIT: usize = 64;
+
+    /// The largest record there can be takes a little more than half of what can be said.
+    fn of(record: &Record) -> Self {
+        let units = (record.memory_len() + ENTRY).div_ceil(Self::UNIT);
+        Self(u16::try_from(units).unwrap_or(u16::MAX))
+    }
+
+    fn bytes(self) -> usize {
+        usize::from(self.0) * Self::UNIT
+    }
 }
 
 /// The part of the table that belongs to one entry, at the worst fill of its parts: the entry itself in a vector that grew by half,
 /// its position twice over and a byte beside it in the hash index, and the memory of one that left.
 const ENTRY: usize = BUCKET + BUCKET / 2 + 2 * (size_of::<usize>() + 1) + 2 * size_of::<u32>();
-const BUCKET: usize = size_of::<u64>() + size_of::<Kept>() + size_of::<Slot>();
+const BUCKET: usize = size_of::<u64>() + size_of::<SessionId>() + size_of::<Slot>();
 /// No record costs less: a header alone is larger.
 const SMALLEST: usize = ENTRY + Record::HEADER_BYTES;

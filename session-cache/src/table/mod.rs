@@ -59,6 +59,7 @@ impl RecordTable {
     }
 
     /// The record kept under `id`. It counts as used.
+    #[inline]
     pub fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
         let shard = self.shard(id);
         let found = shard.find(id).map(|found| found.record);
