@@ -205,37 +205,44 @@ async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
         return Ok(answer?.map_into_left_body());
     }
     let name = slot.shared.set_cookie.name();
-    match (answer, finish(slot).await) {
-        (Ok(mut response), Ok(cookie)) => {
+    let (cookie, saved) = finish(slot).await;
+    match (answer, saved) {
+        (Ok(mut response), Ok(())) => {
             headers::mark(response.headers_mut(), name, cookie);
             Ok(response.map_into_left_body())
         }
         (Ok(response), Err(error)) => {
-            let refusal = error_response(&error, name, None);
+            let refusal = error_response(&error, name, cookie);
             Ok(response.into_response(refusal).map_into_right_body())
         }
-        (Err(error), Ok(cookie)) => {
+        (Err(error), Ok(())) => {
             let response = error_response(error.as_response_error(), name, cookie);
             Err(InternalError::from_response(error, response).into())
         }
         (Err(_), Err(error)) => {
-            let refusal = error_response(&error, name, None);
+            let refusal = error_response(&error, name, cookie);
             Err(InternalError::from_response(error, refusal).into())
         }
     }
 }
 
-/// Stores what is pending; returns the cookie to send.
-async fn finish(slot: &Slot) -> Result<Option<HeaderValue>> {
-    let Some(Some(session)) = slot.opened() else { return Ok(None) };
-    let finished = session.finish().await?;
-    if finished.saved == Saved::Gone {
-        return Err(Error::gone());
-    }
-    match &finished.cookie {
+/// Stores what is pending; returns the cookie to send, also when that failed: a login may have been
+/// stored before, and its token is the only one that works.
+async fn finish(slot: &Slot) -> (Option<HeaderValue>, Result<()>) {
+    let Some(Some(session)) = slot.opened() else { return (None, Ok(())) };
+    let (action, saved) = match session.finish().await {
+        Ok(finished) if finished.saved == Saved::Gone => (finished.cookie, Err(Error::gone())),
+        Ok(finished) => (finished.cookie, Ok(())),
+        Err(error) => (session.take_cookie(), Err(error.into())),
+    };
+    let cookie = match &action {
         CookieAction::Keep => Ok(None),
         CookieAction::Set(cookie) => slot.shared.set_cookie.set(cookie).map(Some),
         CookieAction::Remove => Ok(Some(slot.shared.set_cookie.remove())),
+    };
+    match cookie {
+        Ok(cookie) => (cookie, saved),
+        Err(error) => (None, saved.and(Err(error))),
     }
 }
 

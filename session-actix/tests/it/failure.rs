@@ -199,3 +199,29 @@ async fn the_log_tells_what_the_client_is_not_told() {
     let error = sessions(&manager).check_store().await.expect_err("the store is out");
     assert!(error.to_string().contains("detail"));
 }
+
+#[actix_web::test]
+async fn the_cookie_of_a_login_goes_out_with_the_error_of_what_came_after_it() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let (outage, store) = (manager.clone(), sessions.interface().clone());
+    let handler = move |session: Session| {
+        let outage = outage.clone();
+        async move {
+            session.bind("ada").await?;
+            session.insert("more", 1)?;
+            outage.set(Mode::Fails);
+            Ok::<_, session_actix::Error>("what the handler believes")
+        }
+    };
+    let app = App::new().wrap(sessions.clone()).route("/login", web::get().to(handler));
+    let app = test::init_service(app).await;
+    let request = test::TestRequest::with_uri("/login").to_request();
+    let response = test::call_service(&app, request).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let cookie = response.headers().get(header::SET_COOKIE).expect("the only token that works");
+    let value = cookie.to_str().unwrap().split([';', '=']).nth(1).unwrap();
+    manager.set(Mode::Works);
+    let session = store.open([value.as_bytes()]).await.unwrap();
+    assert_eq!(session.principal().as_deref(), Some("ada"));
+}
