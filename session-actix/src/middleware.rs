@@ -35,8 +35,8 @@ pub struct Main;
 ///   of the store, no header.
 /// - **The save is finished before the head of the response leaves**, also when the handler
 ///   answered with an error. What could not be saved is answered 503, or 409 if the session
-///   had ended meanwhile, never 200. A handler that panics, or whose client has gone, saves
-///   nothing.
+///   had ended meanwhile, never 200. A handler that panics, or that
+///   actix-web drops because the connection broke, saves nothing.
 /// - **One `Set-Cookie` of its name at most**, and only when the browser must learn something.
 /// - A response whose handler asked has `Vary: Cookie` and, unless the handler says otherwise,
 ///   `Cache-Control: no-store`; with a `Set-Cookie` always `no-store`.

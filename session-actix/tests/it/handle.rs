@@ -1,7 +1,7 @@
 //! The session in a handler.
 
 use actix_web::{App, test, web};
-use session_actix::{Key, Result, Session, testing::Visitor};
+use session_actix::{Key, Session, testing::Visitor};
 use session_core::{ErrorKind, Saved, Status};
 
 use crate::support::{Faulty, builder, kind, ok, sessions};

@@ -10,7 +10,7 @@ use actix_web::{
     middleware::{self, Next, NormalizePath},
     test, web,
 };
-use session_actix::{OpenedSession, Result, Session, SessionExt, testing::Visitor};
+use session_actix::{OpenedSession, Session, SessionExt, testing::Visitor};
 
 use crate::support::{Faulty, Mode, builder, ok, sessions};
 

@@ -68,8 +68,9 @@ impl ManagedSession {
                     return Ok(self.end_as_gone(&mut state));
                 }
                 let step = shared.plan(&mut state, purpose, edit)?;
-                // The changes came to nothing, or nothing is to be kept of this visitor.
-                if matches!((purpose, &step), (Purpose::Finish, Step::Rest | Step::Touch(_))) {
+                // The edit saw the changes before it, and together they come to nothing: left pending,
+                // they would be applied once more without it.
+                if matches!(step, Step::Rest | Step::Touch(_)) {
                     state.settle();
                 }
                 step
