@@ -56,7 +56,8 @@ impl Bench {
     }
 }
 
-/// In memory where there is such a place: these tests make some ten thousand files, and decide themselves what a disk does.
+/// In memory where there is such a place: these tests make some ten thousand files, and decide
+/// themselves what a disk does.
 fn folder() -> TempDir {
     let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).expect("a folder for the test")

@@ -25,7 +25,8 @@ pub(super) struct Locked<'a> {
 }
 
 impl<C: Calls> Store<C> {
-    /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always one, perhaps blank.
+    /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always
+    /// one, perhaps blank.
     pub(super) fn lock(
         &self,
         id: &SessionId,

@@ -73,7 +73,8 @@ impl<C: Calls> Store<C> {
         }
     }
 
-    /// Reads the record under the lock, where nothing can be half-written by someone who is still at it.
+    /// Reads the record under the lock, where nothing can be half-written by someone who is still
+    /// at it.
     fn judge(&self, id: &SessionId) -> Try<Option<Record>> {
         let Some(locked) = self.lock(id, Open::Read, Patience::Blocking)? else { return Ok(None) };
         let mut buffer = Buffer::new();

@@ -255,7 +255,8 @@ impl<C: Calls> Store<C> {
         Ok(())
     }
 
-    /// Writes a whole new file, locked from its first moment: until its name is on the disk, nobody may build on it.
+    /// Writes a whole new file, locked from its first moment: until its name is on the disk, nobody
+    /// may build on it.
     fn fill(&self, new: &Record, file: BorrowedFd<'_>) -> Result<()> {
         if self.sharing == crate::config::Sharing::Processes {
             self.calls.lock(file).during("locking a new file")?;
@@ -269,7 +270,8 @@ impl<C: Calls> Store<C> {
         Ok(())
     }
 
-    /// With [`Durability::Synced`]: what was written is on the disk when this returns, and so is the name of the file.
+    /// With [`Durability::Synced`]: what was written is on the disk when this returns, and so is
+    /// the name of the file.
     fn settle(&self, id: &SessionId, file: BorrowedFd<'_>, settled: Settled) -> Result<()> {
         if self.durability == Durability::Buffered {
             return Ok(());
