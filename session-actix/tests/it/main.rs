@@ -6,6 +6,7 @@ mod demo;
 mod failure;
 mod handle;
 mod names;
+mod protocols;
 mod streaming;
 mod support;
 mod wire;
