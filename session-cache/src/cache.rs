@@ -47,7 +47,7 @@ impl Cache {
     pub(crate) fn usable(&self, found: &Found, now: Timestamp) -> bool {
         !found.record.is_expired(now)
             && match self.coherence {
-                Coherence::MaxAge(age) => now.saturating_since(found.since) < age,
+                Coherence::MaxAge(age) => now.saturating_since(self.table.since_when(found)) < age,
                 _ => self.admits(now),
             }
     }

@@ -35,7 +35,8 @@ impl CachingSessionManager {
         coherence: Coherence,
         config: CacheConfig,
     ) -> Result<Self> {
-        let table = Arc::new(RecordTable::new(config.capacity, config.max_bytes));
+        let table = RecordTable::since(config.clock.now(), config.capacity, config.max_bytes);
+        let table = Arc::new(table);
         let mut feed = None;
         let mut watch = None;
         match coherence {

@@ -26,12 +26,12 @@ use std::{
 use session_core::{Expect, Outcome, Removal, SessionId, SessionManager, Version};
 use session_fs::FileBackedSessionManager;
 
-use crate::harness::{Random, argument, block_on, open, state, value_of};
+use self::harness::{Random, argument, block_on, open, state, value_of};
 
 /// How many sessions a writer works on.
 const SESSIONS: usize = 16;
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let done = match argument("--writer") {
         Some(folder) => write_for_ever(Path::new(&folder)),
         None => rounds(),
@@ -55,7 +55,7 @@ struct Known {
 }
 
 fn rounds() -> Done {
-    let rounds: u64 = value_of("--rounds", 1_000)?;
+    let rounds: u64 = value_of("--rounds", 40)?;
     let seed: u64 = value_of("--seed", u64::from(std::process::id()))?;
     let longest: u64 = value_of("--milliseconds", 30)?;
     let mut random = Random::new(seed);

@@ -34,8 +34,11 @@ impl Stripes {
     pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
         let stripe = self.of(id);
         let mut taken = locked(&stripe.taken);
-        // Made only if it is ours: dropping one frees the lock, whoever has it.
-        (!std::mem::replace(&mut *taken, true)).then(|| Held(stripe))
+        if *taken {
+            return None;
+        }
+        *taken = true;
+        Some(Held(stripe))
     }
 
     /// Takes the lock of `id`, or gives up at `deadline`.
@@ -80,14 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_try_that_fails_leaves_the_lock_with_its_holder() {
+    fn a_lock_that_is_held_is_refused_and_free_again_afterwards() {
         let stripes = Stripes::new();
-        let id = SessionId::random().expect("randomness");
+        let id = SessionId::random().unwrap();
         let held = stripes.try_lock(&id);
         assert!(held.is_some());
         assert!(stripes.try_lock(&id).is_none());
-        assert!(stripes.try_lock(&id).is_none());
-        assert!(stripes.lock(&id, Instant::now()).is_none());
+        assert!(stripes.lock(&id, Instant::now()).is_none(), "at its deadline");
+        assert!(stripes.try_lock(&id).is_none(), "a refusal frees nothing");
         drop(held);
         assert!(stripes.try_lock(&id).is_some());
     }

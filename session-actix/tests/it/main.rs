@@ -6,7 +6,11 @@ mod demo;
 mod failure;
 mod handle;
 mod names;
+<<<<<<< HEAD
 mod protocols;
+=======
+mod overlap;
+>>>>>>> main
 mod streaming;
 mod support;
 mod wire;

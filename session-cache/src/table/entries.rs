@@ -16,7 +16,7 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) record: Arc<Record>,
-    pub(crate) since: Timestamp,
+    pub(crate) since: Since,
 }
 
 /// Bounded storage of records: S3-FIFO on an [`IndexMap`].
@@ -37,6 +37,10 @@ pub(super) struct Entries {
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
+    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then fills the table but for the small one.
+    filled: bool,
+    /// What times are counted from.
+    epoch: Timestamp,
     bytes: usize,
     max_entries: usize,
     max_bytes: usize,
@@ -46,12 +50,18 @@ struct Slots(IndexMap<SessionId, Slot, IdHashing>);
 
 struct Slot {
     record: Arc<Record>,
-    since: Timestamp,
     links: Links,
+    since: Since,
+    cost: Cost,
     queue: Place,
     /// How often the entry was asked for since it was last looked at for eviction, up to [`MOST_MARKS`].
     marks: AtomicU8,
 }
+
+/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down. After two years without a restart
+/// it stands still, so that entries look older than they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since(u32);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Place {
@@ -59,9 +69,10 @@ enum Place {
     Main,
 }
 
-/// What left to make room. It is dropped after the lock.
+/// What left to make room, and what was replaced: to be dropped without the lock.
 #[derive(Default)]
 pub(super) struct Evicted {
+    replaced: Option<Arc<Record>>,
     first: Option<Arc<Record>>,
     rest: Vec<Arc<Record>>,
 }
@@ -73,7 +84,12 @@ const PROMOTED_AT: u8 = 1;
 const SMALL_PART: usize = 12;
 
 impl Entries {
-    pub(super) fn new(max_entries: usize, max_bytes: usize, hashing: IdHashing) -> Self {
+    pub(super) fn new(
+        max_entries: usize,
+        max_bytes: usize,
+        epoch: Timestamp,
+        hashing: IdHashing,
+    ) -> Self {
         let max_entries = max_entries.min(NONE as usize - 1);
         let by_bytes = max_bytes / SMALLEST;
         Self {
@@ -81,6 +97,8 @@ impl Entries {
             small: Queue::new(),
             main: Queue::new(),
             ghosts: Ghosts::new(max_entries.min(by_bytes)),
+            filled: false,
+            epoch,
             bytes: 0,
             max_entries,
             max_bytes,
@@ -113,44 +131,64 @@ impl Entries {
     /// Keeps `record` under its own id, in place of what was there.
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
-        let cost = cost(record);
-        if self.max_entries == 0 || cost > self.max_bytes {
-            self.remove(record.id());
+        let cost = Cost::of(record);
+        if self.max_entries == 0 || cost.bytes() > self.max_bytes {
+            evicted.replaced = self.remove(record.id());
             return evicted;
         }
+        let since = Since::of(since, self.epoch);
         if let Some(slot) = self.slots.0.get_mut(record.id()) {
-            self.bytes = self.bytes - self::cost(&slot.record) + cost;
-            slot.record = Arc::clone(record);
+            self.bytes = self.bytes - slot.cost.bytes() + cost.bytes();
+            slot.cost = cost;
             slot.since = since;
-            // It may have grown. It was just used, so others leave first.
+            // It was just used, so if it grew, others leave first.
             slot.marks = AtomicU8::new(MOST_MARKS);
+            evicted.replaced = Some(std::mem::replace(&mut slot.record, Arc::clone(record)));
             while self.bytes > self.max_bytes {
-                self.evict(&mut evicted);
+                let Some(at) = self.leaving() else { break };
+                evicted.push(self.take_out(at));
             }
             return evicted;
         }
-        while self.len() >= self.max_entries || self.bytes + cost > self.max_bytes {
-            self.evict(&mut evicted);
+        // The last to leave hands its position over.
+        let mut free = None;
+        while self.len() - usize::from(free.is_some()) >= self.max_entries
+            || self.bytes + cost.bytes() > self.max_bytes
+        {
+            if let Some(at) = free.take() {
+                evicted.push(self.forget(at));
+            }
+            let Some(at) = self.leaving() else { break };
+            self.leave(at);
+            free = Some(at);
         }
-        let place = if self.ghosts.take(self.slots.0.hasher().of(record.id())) {
-            Place::Main
-        } else {
-            Place::Small
-        };
-        let at = self.len() as u32;
+        let print = print_of(self.slots.0.hasher().of(record.id()));
+        self.filled |= free.is_some();
+        let place =
+            if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
         let slot = Slot {
             record: Arc::clone(record),
-            since,
             links: Links { before: NONE, after: NONE },
+            since,
+            cost,
             queue: place,
             marks: AtomicU8::new(0),
         };
-        self.slots.0.insert(*record.id(), slot);
+        let at = match free {
+            Some(at) => {
+                // The id is not in the table, so the key is replaced and nothing else happens.
+                let _left = self.slots.0.replace_index(at as usize, *record.id());
+                let left = std::mem::replace(&mut self.slots.0[at as usize], slot);
+                evicted.push(Some(left.record));
+                at
+            }
+            None => self.slots.push(*record.id(), slot),
+        };
         match place {
             Place::Small => self.small.push(&mut self.slots, at),
             Place::Main => self.main.push(&mut self.slots, at),
         }
-        self.bytes += cost;
+        self.bytes += cost.bytes();
         evicted
     }
 
@@ -165,44 +203,52 @@ impl Entries {
         self.slots.0 = IndexMap::with_hasher(self.slots.0.hasher().clone());
         self.small = Queue::new();
         self.main = Queue::new();
+        self.filled = false;
         self.bytes = 0;
         dropped
     }
 
-    /// Makes one entry leave. Amortised one step: an entry that stays a round was asked for since the last.
-    fn evict(&mut self, evicted: &mut Evicted) {
+    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for since the last.
+    fn leaving(&mut self) -> Option<u32> {
         loop {
             let small_may_be = (self.len() / SMALL_PART).max(1);
             let from_small = self.small.len() >= small_may_be || self.main.len() == 0;
             let queue = if from_small { &self.small } else { &self.main };
-            let Some(at) = queue.oldest() else { return };
-            let Some((id, slot)) = self.slots.0.get_index(at as usize) else { return };
+            let at = queue.oldest()?;
+            let (id, slot) = self.slots.0.get_index(at as usize)?;
             let marks = slot.marks.load(Ordering::Relaxed);
             let stays = if from_small { marks >= PROMOTED_AT } else { marks > 0 };
-            if stays {
-                slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
-                let from = if from_small { &mut self.small } else { &mut self.main };
-                from.unlink(&mut self.slots, at);
-                self.slots.0[at as usize].queue = Place::Main;
-                self.main.push(&mut self.slots, at);
-                continue;
+            if !stays {
+                self.ghosts.insert(print_of(self.slots.0.hasher().of(id)));
+                return Some(at);
             }
-            let hash = self.slots.0.hasher().of(id);
-            self.ghosts.insert(hash);
-            if let Some(record) = self.take_out(at) {
-                evicted.push(record);
-            }
-            return;
+            slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
+            let from = if from_small { &mut self.small } else { &mut self.main };
+            from.unlink(&mut self.slots, at);
+            self.slots.0[at as usize].queue = Place::Main;
+            self.main.push(&mut self.slots, at);
         }
     }
 
-    /// Takes out the entry at a position; the last one takes its place.
+    /// Takes an entry out.
     fn take_out(&mut self, at: u32) -> Option<Arc<Record>> {
-        let queue = self.slots.0.get_index(at as usize)?.1.queue;
-        match queue {
-            Place::Small => self.small.unlink(&mut self.slots, at),
-            Place::Main => self.main.unlink(&mut self.slots, at),
+        self.leave(at);
+        self.forget(at)
+    }
+
+    /// Takes an entry out of its queue and of the count of bytes; it still holds its position.
+    fn leave(&mut self, at: u32) {
+        if let Some((_, slot)) = self.slots.0.get_index(at as usize) {
+            self.bytes -= slot.cost.bytes();
+            match slot.queue {
+                Place::Small => self.small.unlink(&mut self.slots, at),
+                Place::Main => self.main.unlink(&mut self.slots, at),
+            }
         }
+    }
+
+    /// Gives up the position of an entry that has left; the entry at the last position takes it.
+    fn forget(&mut self, at: u32) -> Option<Arc<Record>> {
         let (_, slot) = self.slots.0.swap_remove_index(at as usize)?;
         if let Some((_, moved)) = self.slots.0.get_index(at as usize) {
             match moved.queue {
@@ -210,8 +256,35 @@ impl Entries {
                 Place::Main => self.main.moved(&mut self.slots, at),
             }
         }
-        self.bytes -= cost(&slot.record);
         Some(slot.record)
+    }
+}
+
+impl Slots {
+    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty than if it doubled.
+    fn push(&mut self, id: SessionId, slot: Slot) -> u32 {
+        let at = self.0.len();
+        if at == self.0.capacity() {
+            self.0.reserve_exact((at / 2).max(8));
+        }
+        self.0.insert(id, slot);
+        at as u32
+    }
+}
+
+impl Since {
+    /// A part is so many milliseconds, as a power of two.
+    const PART: u32 = 4;
+
+    fn of(time: Timestamp, epoch: Timestamp) -> Self {
+        let parts = time.as_millis().saturating_sub(epoch.as_millis()) >> Self::PART;
+        Self(u32::try_from(parts).unwrap_or(u32::MAX))
+    }
+
+    /// The time, of which up to a part was cut off.
+    pub(crate) fn after(self, epoch: Timestamp) -> Timestamp {
+        let millis = u64::from(self.0) << Self::PART;
+        Timestamp::from_millis(epoch.as_millis().saturating_add(millis))
     }
 }
 
@@ -222,10 +295,10 @@ impl Linked for Slots {
 }
 
 impl Evicted {
-    fn push(&mut self, record: Arc<Record>) {
+    fn push(&mut self, record: Option<Arc<Record>>) {
         match self.first {
-            None => self.first = Some(record),
-            Some(_) => self.rest.push(record),
+            None => self.first = record,
+            Some(_) => self.rest.extend(record),
         }
     }
 
@@ -240,9 +313,27 @@ impl fmt::Debug for Entries {
     }
 }
 
-/// What an entry takes: the record with its opened form, and its part of the table.
-pub(super) fn cost(record: &Record) -> usize {
-    record.memory_len() + ENTRY
+/// Bits of a hash that choose neither the shard nor the tag in the index.
+fn print_of(hash: u64) -> u32 {
+    (hash >> 16) as u32
+}
+
+/// What an entry takes, the record with its opened form and its part of the table: in units of 64 bytes, rounded up.
+#[derive(Clone, Copy)]
+struct Cost(u16);
+
+impl Cost {
+    const UNIT: usize = 64;
+
+    /// The largest record there can be takes a little more than half of what can be said.
+    fn of(record: &Record) -> Self {
+        let units = (record.memory_len() + ENTRY).div_ceil(Self::UNIT);
+        Self(u16::try_from(units).unwrap_or(u16::MAX))
+    }
+
+    fn bytes(self) -> usize {
+        usize::from(self.0) * Self::UNIT
+    }
 }
 
 /// The part of the table that belongs to one entry, at the worst fill of its parts: the entry itself in a vector that grew by half,

@@ -6,7 +6,7 @@
 /// thousand times: either only puts an entry into the other queue.
 #[derive(Debug)]
 pub(super) struct Ghosts {
-    /// In each cell 16 bits of a hash and 16 bits of the time it came in; 0: empty.
+    /// In each cell 16 bits of a print and 16 bits of the time it came in; 0: empty.
     cells: Box<[u32]>,
     /// How many came in.
     now: u64,
@@ -26,35 +26,30 @@ impl Ghosts {
         Self { cells: vec![0; cells].into(), now: 0, span, tick }
     }
 
-    /// Bytes this takes.
-    pub(super) fn memory_len(&self) -> usize {
-        self.cells.len() * size_of::<u32>()
-    }
-
-    pub(super) fn insert(&mut self, hash: u64) {
+    pub(super) fn insert(&mut self, print: u32) {
         if self.cells.is_empty() {
             return;
         }
         self.now += 1;
         let time = self.time();
-        let bucket = self.bucket(hash);
+        let bucket = self.bucket(print);
         let oldest = bucket.iter_mut().max_by_key(|cell| {
             if **cell == 0 { u16::MAX } else { time.wrapping_sub(time_of(**cell)) }
         });
         if let Some(cell) = oldest {
-            *cell = u32::from(print_of(hash)) << 16 | u32::from(time);
+            *cell = u32::from(tag_of(print)) << 16 | u32::from(time);
         }
     }
 
     /// Whether `hash` came in lately; it is forgotten then.
-    pub(super) fn take(&mut self, hash: u64) -> bool {
+    pub(super) fn take(&mut self, print: u32) -> bool {
         if self.cells.is_empty() {
             return false;
         }
         let time = self.time();
         let span = (self.span >> self.tick) as u16;
-        let found = self.bucket(hash).iter_mut().find(|cell| {
-            (**cell >> 16) as u16 == print_of(hash) && time.wrapping_sub(time_of(**cell)) <= span
+        let found = self.bucket(print).iter_mut().find(|cell| {
+            (**cell >> 16) as u16 == tag_of(print) && time.wrapping_sub(time_of(**cell)) <= span
         });
         found.map(|cell| *cell = 0).is_some()
     }
@@ -63,15 +58,15 @@ impl Ghosts {
         (self.now >> self.tick) as u16
     }
 
-    fn bucket(&mut self, hash: u64) -> &mut [u32] {
-        let at = (hash as usize & (self.cells.len() - 1)) & !(WAYS - 1);
+    fn bucket(&mut self, print: u32) -> &mut [u32] {
+        let at = (print as usize & (self.cells.len() - 1)) & !(WAYS - 1);
         &mut self.cells[at..at + WAYS]
     }
 }
 
 /// Never 0, so that a cell with one is not empty.
-fn print_of(hash: u64) -> u16 {
-    (hash >> 48) as u16 | 1
+fn tag_of(print: u32) -> u16 {
+    (print >> 16) as u16 | 1
 }
 
 fn time_of(cell: u32) -> u16 {

@@ -20,6 +20,7 @@ impl IdHashing {
         Self { keys: [random.hash_one(0_u8), random.hash_one(1_u8)] }
     }
 
+    #[inline]
     pub(crate) fn of(&self, id: &SessionId) -> u64 {
         let mut hasher = self.build_hasher();
         id.hash(&mut hasher);
@@ -36,6 +37,7 @@ impl Default for IdHashing {
 impl BuildHasher for IdHashing {
     type Hasher = IdHasher;
 
+    #[inline]
     fn build_hasher(&self) -> IdHasher {
         IdHasher { keys: self.keys, hash: 0 }
     }
@@ -49,6 +51,7 @@ pub struct IdHasher {
 }
 
 impl Hasher for IdHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         // An id comes as one slice of 16 bytes; anything else is taken in too, 16 bytes at a time.
         for part in bytes.chunks(16) {
@@ -60,14 +63,17 @@ impl Hasher for IdHasher {
     }
 
     /// The length of the slice that follows, which is always the same.
+    #[inline]
     fn write_usize(&mut self, _: usize) {}
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.hash
     }
 }
 
 impl IdHasher {
+    #[inline]
     fn take(&mut self, low: u64, high: u64) {
         let product = u128::from(low ^ self.keys[0] ^ self.hash) * u128::from(high ^ self.keys[1]);
         self.hash = (product as u64) ^ ((product >> 64) as u64);

@@ -36,23 +36,30 @@ use crate::Figures;
 pub struct RecordTable {
     shards: Box<[Shard]>,
     hashing: IdHashing,
+    epoch: Timestamp,
 }
 
 impl RecordTable {
     /// A table for at most `capacity` records that take at most `max_bytes` bytes.
     pub fn new(capacity: usize, max_bytes: usize) -> Self {
+        Self::since(Timestamp::EPOCH, capacity, max_bytes)
+    }
+
+    /// A table that counts times from `epoch`.
+    pub(crate) fn since(epoch: Timestamp, capacity: usize, max_bytes: usize) -> Self {
         let hashing = IdHashing::new();
         let shards = shards(capacity, max_bytes);
         let shards = (0..shards)
             .map(|at| {
                 let entries = capacity / shards + usize::from(at < capacity % shards);
-                Shard::new(entries, max_bytes / shards, &hashing)
+                Shard::new(entries, max_bytes / shards, epoch, &hashing)
             })
             .collect();
-        Self { shards, hashing }
+        Self { shards, hashing, epoch }
     }
 
     /// The record kept under `id`. It counts as used.
+    #[inline]
     pub fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
         let shard = self.shard(id);
         let found = shard.find(id).map(|found| found.record);
@@ -86,9 +93,14 @@ impl RecordTable {
         figures
     }
 
+    /// Since when an entry is known to be current.
+    pub(crate) fn since_when(&self, found: &Found) -> Timestamp {
+        found.since.after(self.epoch)
+    }
+
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
-        // Buckets take the low bits of the hash and the top ones, ghosts the top 16.
-        let at = (self.hashing.of(id) >> 32) as usize & (self.shards.len() - 1);
+        // The index of a shard takes the low bits of the hash and the top seven, the prints the middle.
+        let at = (self.hashing.of(id) >> 48) as usize & (self.shards.len() - 1);
         &self.shards[at]
     }
 }

@@ -67,7 +67,13 @@ impl ManagedSession {
                     }
                     return Ok(self.end_as_gone(&mut state));
                 }
-                shared.plan(&mut state, purpose, edit)?
+                let step = shared.plan(&mut state, purpose, edit)?;
+                // The edit saw the changes before it, and together they come to nothing: left pending,
+                // they would be applied once more without it.
+                if matches!(step, Step::Rest | Step::Touch(_)) {
+                    state.settle();
+                }
+                step
             };
             let again = match step {
                 Step::Rest => return Ok(saved),

@@ -163,8 +163,11 @@ impl Shared {
                 return Ok(Found::Nothing);
             }
         };
-        let Some((record, contents)) = self.examine(id, record) else { return Ok(Found::Nothing) };
-        Ok(match Held::by(&cookie.token, id, &contents, self.now()) {
+        let now = self.now();
+        let Some((record, contents)) = self.examine(id, record, now) else {
+            return Ok(Found::Nothing);
+        };
+        Ok(match Held::by(&cookie.token, id, &contents, now) {
             Held::Current => {
                 let token = cookie.token.clone();
                 Found::Session(Base { token, record, contents, graced: false })
@@ -182,7 +185,7 @@ impl Shared {
     /// The live record under `id`, opened. What cannot be opened is told and is nothing.
     pub(crate) async fn look(&self, id: &SessionId) -> Result<Option<Opened>> {
         match self.fetch(id).await? {
-            Ok(record) => Ok(self.examine(id, record)),
+            Ok(record) => Ok(self.examine(id, record, self.now())),
             Err(Reason::Absent) => Ok(None),
             Err(reason) => {
                 self.events.tell(Event::Rejected(reason), Some(id));
@@ -203,7 +206,7 @@ impl Shared {
         }
     }
 
-    fn examine(&self, id: &SessionId, record: Arc<Record>) -> Option<Opened> {
+    fn examine(&self, id: &SessionId, record: Arc<Record>, now: Timestamp) -> Option<Opened> {
         // A manager that mixes up its records must not log anyone in as someone else.
         let opened = if record.id() == id {
             record.open(&self.keys.load()).map(Arc::clone)
@@ -221,7 +224,7 @@ impl Shared {
                 return None;
             }
         };
-        if self.policy.is_over(&record, &contents, self.now()) {
+        if self.policy.is_over(&record, &contents, now) {
             self.events.tell(Event::Expired, Some(id));
             return None;
         }

@@ -144,7 +144,8 @@ impl ManagedSession {
     ///
     /// # Errors
     ///
-    /// As [`save`](Self::save): answer with an error, for what the handler believes stored is not.
+    /// As [`save`](Self::save): answer with an error, for what the handler believes stored is not,
+    /// and send the cookie that [`take_cookie`](Self::take_cookie) returns with it.
     /// Housekeeping (activity, rotation, a new seal) never fails a request.
     pub async fn finish(&self) -> Result<Finished> {
         let (has_changes, is_at_rest) = {
@@ -161,7 +162,15 @@ impl ManagedSession {
                 saved => saved?,
             }
         };
-        Ok(Finished { saved, cookie: std::mem::take(&mut self.lock().cookie) })
+        Ok(Finished { saved, cookie: self.take_cookie() })
+    }
+
+    /// The cookie that is still to be sent when [`finish`](Self::finish) failed.
+    ///
+    /// A login may have been stored before the write that failed: its token is the only one that
+    /// works, so the error has to bring it to the browser.
+    pub fn take_cookie(&self) -> CookieAction {
+        std::mem::take(&mut self.lock().cookie)
     }
 
     /// Whether there is surely no housekeeping to do.
@@ -209,7 +218,7 @@ impl Token {
 impl Drop for Handle {
     fn drop(&mut self) {
         let state = unpoisoned(self.state.get_mut());
-        if !state.changes.is_empty() {
+        if state.has_changes() {
             let id = state.base.as_ref().map(Base::id);
             self.interface.shared().events.tell(Event::Lost, id);
         }

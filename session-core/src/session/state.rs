@@ -101,6 +101,17 @@ impl State {
         self.look_again();
     }
 
+    /// There is nothing to store of the changes: they came to nothing, or there is no value to keep
+    /// for this visitor. What a session is to be like waits for its first value.
+    pub(crate) fn settle(&mut self) {
+        if self.base.is_some() || self.phase != Phase::Handling {
+            self.changes.clear();
+        } else {
+            self.changes.retain(|change| matches!(change, Change::Permanent(_) | Change::Label(_)));
+        }
+        self.look_again();
+    }
+
     /// The session is gone: what was to be changed is dropped, and the browser is told nothing.
     pub(crate) fn end(&mut self) {
         self.changes.clear();

@@ -138,7 +138,8 @@ impl ManagedSession {
     /// Ends the session now: when this has returned, its token is refused everywhere, and nothing
     /// that is under way brings it back.
     ///
-    /// Returns the same if the session had ended already.
+    /// Returns the same if the session had ended already, or if its token was replaced meanwhile: a
+    /// request with the token from before a login has no power over the session after it.
     ///
     /// # Errors
     ///

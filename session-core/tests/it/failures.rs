@@ -209,3 +209,16 @@ fn a_save_against_writers_that_never_rest_gives_up_and_says_so() {
     manager.set(WELL);
     assert_eq!(finish(&session).saved, Saved::Stored);
 }
+
+#[test]
+fn the_cookie_of_a_login_is_sent_though_what_came_after_it_was_not_stored() {
+    let (world, manager, server) = failing();
+    let session = open(&server, &world.visit());
+    block_on(session.bind("alice")).unwrap();
+    session.insert("more", &1).unwrap();
+    manager.set(DOWN);
+    assert!(block_on(session.finish()).is_err());
+    manager.set(WELL);
+    let CookieAction::Set(cookie) = session.take_cookie() else { panic!("no cookie") };
+    assert!(world.is_alive(cookie.value()));
+}

@@ -12,6 +12,7 @@ mod keys;
 mod known;
 mod lab;
 mod lifetimes;
+mod lost;
 mod memory;
 mod model;
 mod overlap;

@@ -238,3 +238,37 @@ fn a_long_connection_learns_that_its_session_ended() {
     assert!(block_on(world.server.revoke("bob", &handle)).unwrap());
     assert!(!block_on(replaced.is_live()).unwrap());
 }
+
+#[test]
+fn a_take_or_an_update_counts_what_was_put_in_before_it() {
+    for known in [false, true] {
+        let world = World::new();
+        let before = if known { world.visit() } else { String::new() };
+        let session = world.open(&before);
+        session.insert("ticket", &7).unwrap();
+        assert_eq!(block_on(session.take::<u32>("ticket")).unwrap(), Some(7));
+        assert_eq!(block_on(session.take::<u32>("ticket")).unwrap(), None, "once");
+        session.insert("value", &5).unwrap();
+        assert_eq!(block_on(session.update("value", |_: Option<u32>| 1)).unwrap(), 1);
+        assert_eq!(session.get::<u32>("value").unwrap(), Some(1));
+        let finished = finish(&session);
+        let session = world.open(&if known { before.clone() } else { cookie(finished) });
+        assert_eq!(
+            session.entries::<u32>().unwrap().into_iter().collect::<Vec<_>>(),
+            [("value".into(), 1)]
+        );
+    }
+}
+
+#[test]
+fn what_a_session_is_to_be_like_waits_for_its_first_value() {
+    let world = World::new();
+    let session = world.open("");
+    session.set_permanent(true).unwrap();
+    session.set_label(Some("phone")).unwrap();
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Unchanged);
+    session.insert("value", &1).unwrap();
+    let session = world.open(&cookie(finish(&session)));
+    assert!(session.permanent());
+    assert_eq!(session.label().as_deref(), Some("phone"));
+}

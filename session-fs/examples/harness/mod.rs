@@ -1,5 +1,7 @@
 //! What the harnesses share: sessions whose records say what they should be.
 
+#![allow(dead_code, reason = "each harness uses a part of this")]
+
 use std::{env, path::Path, pin::pin, str::FromStr, sync::Arc, task};
 
 use session_core::{PrincipalTag, Record, SessionId, Timestamp, Version};
@@ -79,7 +81,7 @@ impl Random {
         Self(seed)
     }
 
-    /// SplitMix64 (Steele, Lea, Flood 2014).
+    /// The generator `SplitMix64` (Steele, Lea, Flood 2014).
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -186,7 +186,8 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
         let found = reader.get(&id, Patience::Blocking).map_err(Stop::into_error);
         match found {
             Ok(found) => {
-                seen.lock().expect("no panic while locked").push(found.map(|record| bytes(&record)))
+                let found = found.map(|record| bytes(&record));
+                seen.lock().expect("no panic while locked").push(found);
             }
             // A session that is just being made has no version yet, and its reader waits for the lock.
             Err(error) if !existed && error.kind() == session_core::ErrorKind::Contended => {}
@@ -214,7 +215,7 @@ fn check(bench: &Bench, scenario: &Scenario, fate: Fate, met: &Met) {
     assert_eq!(bench.look(id), found, "{name}, {fate:?}: a second look");
     match fate {
         // Of the byte counts of one write some are enough for what comes after.
-        Fate::Short(_, count) if count % 8 != 0 => {}
+        Fate::Short(_, count) if !count.is_multiple_of(8) => {}
         _ => goes_on(bench, name, fate, id, found),
     }
 }
@@ -266,7 +267,7 @@ fn every_fate(bench: &Bench, scenario: &Scenario) {
 /// format go through all counts of large ones too.
 fn counts(len: usize) -> impl Iterator<Item = usize> {
     let telling = move |count: &usize| {
-        *count < 250 || count % 251 == 0 || count.abs_diff(4_096) < 20 || len - count < 10
+        *count < 250 || count.is_multiple_of(251) || count.abs_diff(4_096) < 20 || len - count < 10
     };
     (1..len).filter(telling)
 }

@@ -1,7 +1,5 @@
 //! The store over system calls that end early, fail, or are written down.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 mod cost;
 mod crash;
 mod errors;

@@ -115,11 +115,13 @@ fn a_damaged_cell_leaves_the_deadline_of_the_put() {
     assert_eq!(store.get(record.id()), Ok(Some(before)));
 }
 
+/// Does something to a session and tells why it was refused.
+type Verb<'a> = &'a dyn Fn(session_core::SessionId) -> Option<ErrorKind>;
+
 #[test]
 fn every_verb_refuses_a_damaged_file_and_creating_starts_over() {
     let store = Store::new();
     let next = |id| record(id, 2, store.idle(), b"next");
-    type Verb<'a> = &'a dyn Fn(session_core::SessionId) -> Option<ErrorKind>;
     let verbs: [Verb<'_>; 4] = [
         &|id| store.get(&id).err(),
         &|id| store.touch(&id, 1).err(),

@@ -1,5 +1,7 @@
 //! Records made by hand, by the layout in the docs of `Record`: to store them no key is needed.
 
+#![allow(dead_code, reason = "each program that has this module uses a part of it")]
+
 use std::sync::Arc;
 
 use session_core::{PrincipalTag, Record, SessionId, Timestamp, Version};

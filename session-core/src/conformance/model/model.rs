@@ -249,6 +249,7 @@ impl Model {
                 continue;
             }
             if !removes && !writes {
+                request.changes.clear();
                 if matches!(purpose, Purpose::Finish) {
                     self.touch(request, &base);
                 }
@@ -313,6 +314,7 @@ impl Model {
             _ => None,
         };
         if values.is_empty() && principal.is_none() {
+            request.changes.clear();
             return (saved, result);
         }
         if request.stale.is_some_and(|at| self.now < at + STALE) {
