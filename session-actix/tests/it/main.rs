@@ -6,11 +6,8 @@ mod demo;
 mod failure;
 mod handle;
 mod names;
-<<<<<<< HEAD
-mod protocols;
-=======
 mod overlap;
->>>>>>> main
+mod protocols;
 mod streaming;
 mod support;
 mod wire;
