@@ -7,6 +7,7 @@ mod failure;
 mod handle;
 mod names;
 mod overlap;
+mod protocols;
 mod streaming;
 mod support;
 mod wire;

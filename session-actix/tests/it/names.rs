@@ -66,7 +66,7 @@ async fn a_name_without_its_middleware_is_an_error_of_the_program() {
 async fn members_only<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-) -> std::result::Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<B>, Error> {
     let session = request.session().await?;
     if session.principal().is_none() {
         return Err(ErrorUnauthorized("log in first"));
