@@ -52,4 +52,4 @@ impl Harness for Fs {
     fn wait(&self) {}
 }
 
-session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable);
+session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable, overlap, model);

@@ -1,0 +1,95 @@
+//! The tables that are measured beside each other, all with the same keys, values and hashing.
+
+use std::sync::Arc;
+
+use session_cache::{IdHashing, RecordTable};
+use session_core::{Record, SessionId};
+
+/// A table as a cache uses it: hand out a shared record, keep one.
+pub(crate) trait Table: Send + Sync + 'static {
+    const NAME: &'static str;
+
+    fn with_capacity(entries: usize) -> Self;
+    fn get(&self, id: &SessionId) -> Option<Arc<Record>>;
+    fn insert(&self, record: &Arc<Record>);
+}
+
+impl Table for RecordTable {
+    const NAME: &'static str = "session-cache";
+
+    fn with_capacity(entries: usize) -> Self {
+        Self::new(entries, usize::MAX)
+    }
+
+    fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
+        self.get(id)
+    }
+
+    fn insert(&self, record: &Arc<Record>) {
+        self.insert(record);
+    }
+}
+
+/// No eviction: what a hit can cost at the least.
+pub(crate) struct Dash(dashmap::DashMap<SessionId, Arc<Record>, IdHashing>);
+
+impl Table for Dash {
+    const NAME: &'static str = "dashmap";
+
+    fn with_capacity(entries: usize) -> Self {
+        Self(dashmap::DashMap::with_capacity_and_hasher(entries, IdHashing::new()))
+    }
+
+    fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
+        self.0.get(id).map(|found| Arc::clone(&found))
+    }
+
+    fn insert(&self, record: &Arc<Record>) {
+        self.0.insert(*record.id(), Arc::clone(record));
+    }
+}
+
+pub(crate) struct Quick(
+    quick_cache::sync::Cache<SessionId, Arc<Record>, quick_cache::UnitWeighter, IdHashing>,
+);
+
+impl Table for Quick {
+    const NAME: &'static str = "quick_cache";
+
+    fn with_capacity(entries: usize) -> Self {
+        Self(quick_cache::sync::Cache::with(
+            entries,
+            entries as u64,
+            quick_cache::UnitWeighter,
+            IdHashing::new(),
+            quick_cache::sync::DefaultLifecycle::default(),
+        ))
+    }
+
+    fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
+        self.0.get(id)
+    }
+
+    fn insert(&self, record: &Arc<Record>) {
+        self.0.insert(*record.id(), Arc::clone(record));
+    }
+}
+
+pub(crate) struct Moka(moka::sync::Cache<SessionId, Arc<Record>, IdHashing>);
+
+impl Table for Moka {
+    const NAME: &'static str = "moka";
+
+    fn with_capacity(entries: usize) -> Self {
+        let builder = moka::sync::Cache::builder().max_capacity(entries as u64);
+        Self(builder.build_with_hasher(IdHashing::new()))
+    }
+
+    fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
+        self.0.get(id)
+    }
+
+    fn insert(&self, record: &Arc<Record>) {
+        self.0.insert(*record.id(), Arc::clone(record));
+    }
+}

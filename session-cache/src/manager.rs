@@ -1,0 +1,141 @@
+//! `CachingSessionManager`: the trait, over the cache.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use session_core::{
+    Expect, ListSessions, Outcome, ProbeVersions, Record, Removal, Result, SessionId,
+    SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
+};
+
+use crate::{
+    CacheConfig, Coherence, Figures,
+    cache::{Cache, Confirmed},
+    error,
+    feed::Feed,
+    table::RecordTable,
+};
+
+/// Keeps the records of any other manager at hand.
+pub struct CachingSessionManager {
+    cache: Arc<Cache>,
+    /// Keeps the feed told.
+    _watch: Option<Watch>,
+}
+
+impl CachingSessionManager {
+    /// A cache of the default size in front of `parent`.
+    pub fn new(parent: impl SessionManager, coherence: Coherence) -> Result<Self> {
+        Self::with_config(parent, coherence, CacheConfig::new())
+    }
+
+    /// A cache with bounds and a clock of your own in front of `parent`.
+    pub fn with_config(
+        parent: impl SessionManager,
+        coherence: Coherence,
+        config: CacheConfig,
+    ) -> Result<Self> {
+        let table = RecordTable::since(config.clock.now(), config.capacity, config.max_bytes);
+        let table = Arc::new(table);
+        let mut feed = None;
+        let mut watch = None;
+        match coherence {
+            Coherence::Checked if parent.probing().is_none() => return Err(error::cannot_probe()),
+            Coherence::MaxAge(Duration::ZERO) => return Err(error::no_age()),
+            Coherence::Watching => {
+                let watching = parent.watching().ok_or_else(error::cannot_watch)?;
+                let new =
+                    Feed::new(Arc::clone(&table), Arc::clone(&config.clock), watching.heartbeat());
+                let new = Arc::new(new);
+                watch = Some(watching.watch(Arc::clone(&new) as _)?);
+                feed = Some(new);
+            }
+            Coherence::Checked | Coherence::Exclusive | Coherence::MaxAge(_) => {}
+        }
+        let cache = Cache { parent: Arc::new(parent), coherence, table, clock: config.clock, feed };
+        Ok(Self { cache: Arc::new(cache), _watch: watch })
+    }
+
+    /// What the cache did, and what it holds.
+    pub fn figures(&self) -> Figures {
+        self.cache.table.figures()
+    }
+
+    /// Forgets everything: every record is asked for at the parent again.
+    pub fn clear(&self) {
+        self.cache.table.clear();
+    }
+}
+
+impl fmt::Debug for CachingSessionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachingSessionManager")
+            .field("coherence", &self.cache.coherence)
+            .field("figures", &self.figures())
+            .field("parent", &self.cache.parent)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionManager for CachingSessionManager {
+    async fn exists(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.get(id).await?.is_some())
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let cache = &self.cache;
+        let now = cache.now();
+        let shard = cache.table.shard(id);
+        if let Some(found) = shard.find(id)
+            && cache.usable(&found, now)
+        {
+            match cache.confirm(shard, found.record).await? {
+                Confirmed::Current(record) => {
+                    shard.counters.hit();
+                    return Ok(cache.live(record));
+                }
+                Confirmed::Gone => {
+                    shard.counters.missed();
+                    return Ok(None);
+                }
+                Confirmed::Replaced => {}
+            }
+        }
+        shard.counters.missed();
+        cache.load(shard, id).await
+    }
+
+    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
+        self.cache.put(record, expect).await
+    }
+
+    async fn touch(
+        &self,
+        id: &SessionId,
+        version: Version,
+        expires_at: Timestamp,
+    ) -> Result<Outcome> {
+        self.cache.touch(id, version, expires_at).await
+    }
+
+    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
+        self.cache.remove(id, only).await
+    }
+
+    fn sweeping(&self) -> Option<&dyn SweepSessions> {
+        self.cache.parent.sweeping()
+    }
+
+    fn listing(&self) -> Option<&dyn ListSessions> {
+        self.cache.parent.listing()
+    }
+
+    fn probing(&self) -> Option<&dyn ProbeVersions> {
+        self.cache.parent.probing()
+    }
+
+    fn watching(&self) -> Option<&dyn WatchSessions> {
+        self.cache.parent.watching()
+    }
+}

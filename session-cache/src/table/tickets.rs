@@ -1,0 +1,106 @@
+//! Who is busy with which id right now.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use session_core::{SessionId, Timestamp};
+
+use super::hash::IdHashing;
+use crate::flight::Flight;
+
+/// The loads and writes under way in one shard.
+///
+/// Whoever brings a record into the table holds a ticket from before it asked the parent. A change of the id voids all
+/// tickets given out before it, so what was read before a change cannot enter after it.
+pub(super) struct Tickets {
+    busy: HashMap<SessionId, Busy, IdHashing>,
+}
+
+struct Busy {
+    /// Goes up with every change of the id.
+    changes: u64,
+    /// Tickets given out and not returned.
+    holders: usize,
+    /// The load that those who come now may wait for.
+    load: Option<UnderWay>,
+}
+
+pub(super) struct UnderWay {
+    pub(super) flight: Arc<Flight>,
+    pub(super) began: Timestamp,
+}
+
+/// The number of changes seen when a ticket was given out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Ticket(u64);
+
+impl Tickets {
+    pub(super) fn new(hashing: IdHashing) -> Self {
+        Self { busy: HashMap::with_hasher(hashing) }
+    }
+
+    /// The load under way that began after the last change of the id.
+    pub(super) fn load(&self, id: &SessionId) -> Option<&UnderWay> {
+        self.busy.get(id)?.load.as_ref()
+    }
+
+    /// Gives out a ticket for `id`.
+    pub(super) fn take(&mut self, id: &SessionId) -> Ticket {
+        let busy = self.busy.entry(*id).or_insert(Busy { changes: 0, holders: 0, load: None });
+        busy.holders += 1;
+        Ticket(busy.changes)
+    }
+
+    /// Lets those who come from now on wait for `load`, whose ticket was taken just now.
+    pub(super) fn announce(&mut self, id: &SessionId, load: UnderWay) {
+        if let Some(busy) = self.busy.get_mut(id) {
+            busy.load = Some(load);
+        }
+    }
+
+    /// Takes back the ticket of a write, and tells whether it was still valid.
+    pub(super) fn give_back(&mut self, id: &SessionId, ticket: Ticket) -> bool {
+        let Some(busy) = self.busy.get_mut(id) else { return false };
+        let valid = busy.changes == ticket.0;
+        busy.holders -= 1;
+        if busy.holders == 0 {
+            self.busy.remove(id);
+        }
+        valid
+    }
+
+    /// Takes back the ticket of a load, which nobody may join any more, and tells whether it was still valid.
+    pub(super) fn land(&mut self, id: &SessionId, ticket: Ticket) -> bool {
+        if let Some(busy) = self.busy.get_mut(id)
+            && busy.changes == ticket.0
+        {
+            // As long as the ticket of a load is valid, the load that is announced is this one.
+            busy.load = None;
+        }
+        self.give_back(id, ticket)
+    }
+
+    /// Voids all tickets for `id`.
+    pub(super) fn changed(&mut self, id: &SessionId) {
+        if let Some(busy) = self.busy.get_mut(id) {
+            busy.change();
+        }
+    }
+
+    /// Voids all tickets.
+    pub(super) fn all_changed(&mut self) {
+        self.busy.values_mut().for_each(Busy::change);
+    }
+}
+
+impl Busy {
+    fn change(&mut self) {
+        self.changes += 1;
+        self.load = None;
+    }
+}
+
+impl fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tickets").field("busy", &self.busy.len()).finish_non_exhaustive()
+    }
+}

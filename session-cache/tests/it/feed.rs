@@ -1,0 +1,328 @@
+//! Watching over a feed that delays, drops and dies: never stale beyond delivery time plus heartbeat.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use session_cache::{CacheConfig, CachingSessionManager, Coherence};
+use session_core::{
+    Clock, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome, ProbeVersions, Record,
+    Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch,
+    WatchChanges, WatchSessions,
+};
+
+use crate::{
+    parent::{Parent, Step, get, ready},
+    support,
+};
+
+const HEARTBEAT: Duration = Duration::from_millis(1_000);
+const LONGEST_DELAY: Duration = Duration::from_millis(400);
+
+/// The in-memory manager with a line of its own to one watcher.
+#[derive(Clone)]
+struct Told {
+    store: MemorySessionManager,
+    clock: Arc<ManualClock>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Default)]
+struct Line {
+    watcher: Option<Arc<dyn WatchChanges>>,
+    /// What is under way, in order, and when it arrives.
+    under_way: VecDeque<(Timestamp, Message)>,
+    delay: Duration,
+    /// Whether what is sent is lost.
+    cut: bool,
+    /// Whether something was lost that nobody was told of.
+    lost: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Message {
+    Changed(SessionId),
+    Alive,
+    Broken,
+}
+
+impl Told {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let store = MemorySessionManager::with_clock(Arc::clone(&clock) as _);
+        Self { store, clock, line: Arc::default() }
+    }
+
+    fn cached(&self) -> CachingSessionManager {
+        let config = CacheConfig::new().clock(Arc::clone(&self.clock) as _);
+        CachingSessionManager::with_config(self.clone(), Coherence::Watching, config)
+            .expect("the parent tells of changes")
+    }
+
+    fn send(&self, message: Message) {
+        let mut line = self.line.lock().expect("no panic while locked");
+        if line.cut {
+            line.lost = true;
+            return;
+        }
+        // In order: nothing overtakes what was sent before it.
+        let arrives = self.clock.now().saturating_add(line.delay);
+        let arrives = line.under_way.back().map_or(arrives, |(last, _)| arrives.max(*last));
+        line.under_way.push_back((arrives, message));
+    }
+
+    /// What the store does at least every heartbeat: it says that it is there, and first that something was lost if so.
+    fn beat(&self) {
+        let mut line = self.line.lock().expect("no panic while locked");
+        let lost = !line.cut && std::mem::take(&mut line.lost);
+        drop(line);
+        if lost {
+            self.send(Message::Broken);
+        }
+        self.send(Message::Alive);
+    }
+
+    /// Hands over what has arrived by now.
+    fn deliver(&self) {
+        loop {
+            let mut line = self.line.lock().expect("no panic while locked");
+            let now = self.clock.now();
+            let arrived = line.under_way.pop_front_if(|(arrives, _)| *arrives <= now);
+            let Some(((_, message), watcher)) = arrived.zip(line.watcher.clone()) else { return };
+            drop(line);
+            match message {
+                Message::Changed(id) => watcher.changed(&id),
+                Message::Alive => watcher.alive(),
+                Message::Broken => watcher.broken(),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
+}
+
+#[async_trait]
+impl SessionManager for Told {
+    async fn exists(&self, id: &SessionId) -> Result<bool> {
+        self.store.exists(id).await
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        self.store.get(id).await
+    }
+
+    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
+        let outcome = self.store.put(record, expect).await?;
+        self.send(Message::Changed(*record.id()));
+        Ok(outcome)
+    }
+
+    async fn touch(&self, id: &SessionId, version: Version, until: Timestamp) -> Result<Outcome> {
+        let outcome = self.store.touch(id, version, until).await?;
+        self.send(Message::Changed(*id));
+        Ok(outcome)
+    }
+
+    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
+        let removal = self.store.remove(id, only).await?;
+        self.send(Message::Changed(*id));
+        Ok(removal)
+    }
+
+    fn sweeping(&self) -> Option<&dyn SweepSessions> {
+        None
+    }
+
+    fn listing(&self) -> Option<&dyn ListSessions> {
+        None
+    }
+
+    fn probing(&self) -> Option<&dyn ProbeVersions> {
+        None
+    }
+
+    fn watching(&self) -> Option<&dyn WatchSessions> {
+        Some(self)
+    }
+}
+
+impl WatchSessions for Told {
+    fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch> {
+        self.line.lock().expect("no panic while locked").watcher = Some(watcher);
+        Ok(Watch::new(()))
+    }
+
+    fn heartbeat(&self) -> Duration {
+        HEARTBEAT
+    }
+}
+
+/// What the store held under each id, and since when.
+#[derive(Default)]
+struct History(HashMap<SessionId, Vec<(Timestamp, Option<Version>)>>);
+
+impl History {
+    fn note(&mut self, now: Timestamp, id: &SessionId, version: Option<Version>) {
+        self.0.entry(*id).or_default().push((now, version));
+    }
+
+    /// Whether `version` was what the store held at some moment of the last `bound`, up to `now`.
+    fn was(
+        &self,
+        now: Timestamp,
+        bound: Duration,
+        id: &SessionId,
+        version: Option<Version>,
+    ) -> bool {
+        let since = now.saturating_sub(bound);
+        let changes = self.0.get(id).map(Vec::as_slice).unwrap_or_default();
+        let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([Timestamp::MAX]);
+        let held =
+            changes.iter().zip(ends).any(|((_, held), end)| *held == version && end >= since);
+        held || version.is_none() && changes.first().is_none_or(|(at, _)| *at >= since)
+    }
+}
+
+#[test]
+fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
+    let mut used = 0;
+    for seed in 0..40_u64 {
+        let told = Told::new();
+        let cache = told.cached();
+        let mut history = History::default();
+        let mut next_beat = told.clock.now();
+        for step in 0..2_000_u64 {
+            let draw = support::id(seed << 32 | step);
+            let draw = |at: usize| u64::from(draw.as_bytes()[at]);
+            told.clock.advance(Duration::from_millis(draw(0) % 40));
+            let now = told.clock.now();
+            if now >= next_beat {
+                told.beat();
+                next_beat = now.saturating_add(HEARTBEAT / 2);
+            }
+            {
+                let mut line = told.line.lock().expect("no panic while locked");
+                match draw(1) {
+                    // The line is cut: everything is lost, in silence. It comes back some time later.
+                    0..2 => line.cut = true,
+                    2..6 => line.cut = false,
+                    6..12 => {
+                        line.delay = LONGEST_DELAY * u32::try_from(draw(2)).expect("a byte") / 255
+                    }
+                    // One message is lost.
+                    12..16 => {
+                        let lost = line
+                            .under_way
+                            .iter()
+                            .position(|(_, m)| matches!(m, Message::Changed(_)));
+                        if let Some(lost) = lost {
+                            line.under_way.remove(lost);
+                            line.lost = true;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            told.deliver();
+            let id = support::id(draw(3) % 4);
+            match draw(4) % 16 {
+                0..2 => {
+                    // Another process writes: the next version, or the first.
+                    let held =
+                        ready(told.store.get(&id)).expect("get").map(|record| record.version());
+                    let expect = held.map_or(Expect::Absent, Expect::Version);
+                    let next = held.map_or(Version::FIRST, Version::next);
+                    let record = support::record(id, next.get(), 0);
+                    assert_eq!(ready(told.put(&record, expect)).expect("put"), Outcome::Stored);
+                    history.note(now, &id, Some(next));
+                }
+                2 => {
+                    ready(told.remove(&id, None)).expect("remove");
+                    history.note(now, &id, None);
+                }
+                _ => {
+                    let seen = get(&cache, &id).map(|record| record.version());
+                    let bound = LONGEST_DELAY + HEARTBEAT;
+                    assert!(history.was(now, bound, &id, seen), "seed {seed}, step {step}: stale");
+                }
+            }
+        }
+        used += cache.figures().hits;
+    }
+    assert!(used > 10_000, "the cache was used: {used} hits");
+}
+
+#[test]
+fn a_feed_that_broke_empties_the_cache_and_is_gone_around_until_it_is_whole() {
+    let told = Told::new();
+    let cache = told.cached();
+    let record = support::record(support::id(1), 1, 0);
+    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
+    get(&cache, record.id()).expect("live");
+    assert_eq!(cache.figures().entries, 0, "nothing was heard of the feed yet");
+    told.send(Message::Alive);
+    told.deliver();
+    get(&cache, record.id()).expect("live");
+    assert_eq!(cache.figures().entries, 1);
+    told.send(Message::Broken);
+    told.deliver();
+    assert_eq!(cache.figures().entries, 0);
+    ready(told.store.remove(record.id(), None)).expect("remove");
+    assert!(get(&cache, record.id()).is_none(), "the store is asked");
+    told.send(Message::Alive);
+    told.deliver();
+    assert!(get(&cache, record.id()).is_none());
+}
+
+#[test]
+fn a_feed_that_is_late_empties_the_cache() {
+    let told = Told::new();
+    let cache = told.cached();
+    let record = support::record(support::id(1), 1, 0);
+    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
+    told.send(Message::Alive);
+    told.deliver();
+    get(&cache, record.id()).expect("live");
+    told.clock.advance(HEARTBEAT);
+    get(&cache, record.id()).expect("live");
+    assert_eq!(cache.figures().hits, 1, "a silence of a heartbeat is none");
+    told.clock.advance(Duration::from_millis(1));
+    get(&cache, record.id()).expect("live");
+    let figures = cache.figures();
+    assert_eq!((figures.hits, figures.entries), (1, 0));
+}
+
+#[test]
+fn a_load_that_overlaps_a_change_that_is_told_does_not_enter() {
+    let parent = Parent::new();
+    let cache = parent.cached(Coherence::Watching);
+    let record = parent.stored(1);
+    parent.hold(Step::AfterGet);
+    let load = crate::parent::Request::begin(cache.get(record.id()));
+    ready(parent.store.remove(record.id(), None)).expect("remove");
+    parent.release(Step::AfterGet);
+    load.end().expect("get");
+    assert_eq!(cache.figures().entries, 0);
+    assert!(get(&cache, record.id()).is_none());
+}
+
+#[test]
+fn a_load_that_overlaps_a_break_of_the_feed_does_not_enter() {
+    let parent = Parent::new();
+    let cache = parent.cached(Coherence::Watching);
+    let record = parent.stored(1);
+    parent.hold(Step::AfterGet);
+    let load = crate::parent::Request::begin(cache.get(record.id()));
+    parent.store.break_feed();
+    parent.release(Step::AfterGet);
+    load.end().expect("get");
+    assert_eq!(cache.figures().entries, 0);
+}
