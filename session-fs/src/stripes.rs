@@ -18,8 +18,15 @@ pub(crate) struct Stripes {
 
 #[derive(Default)]
 struct Stripe {
-    taken: Mutex<bool>,
+    state: Mutex<State>,
     freed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    taken: bool,
+    /// How many wait: waking is a system call, which nobody needs when there is no one to wake.
+    waiting: usize,
 }
 
 /// A stripe that is held until this is dropped.
@@ -33,11 +40,11 @@ impl Stripes {
     /// Takes the lock of `id`, if it is free.
     pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
         let stripe = self.of(id);
-        let mut taken = locked(&stripe.taken);
-        if *taken {
+        let mut state = locked(&stripe.state);
+        if state.taken {
             return None;
         }
-        *taken = true;
+        state.taken = true;
         Some(Held(stripe))
     }
 
@@ -45,12 +52,15 @@ impl Stripes {
     pub(crate) fn lock(&self, id: &SessionId, deadline: Instant) -> Option<Held<'_>> {
         let stripe = self.of(id);
         let left = deadline.saturating_duration_since(Instant::now());
-        let waited = stripe.freed.wait_timeout_while(locked(&stripe.taken), left, |taken| *taken);
-        let (mut taken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        if timeout.timed_out() && *taken {
+        let mut state = locked(&stripe.state);
+        state.waiting += 1;
+        let waited = stripe.freed.wait_timeout_while(state, left, |state| state.taken);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        if state.taken {
             return None;
         }
-        *taken = true;
+        state.taken = true;
         Some(Held(stripe))
     }
 
@@ -68,14 +78,17 @@ impl fmt::Debug for Stripes {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        *locked(&self.0.taken) = false;
-        self.0.freed.notify_one();
+        let mut state = locked(&self.0.state);
+        state.taken = false;
+        if state.waiting > 0 {
+            self.0.freed.notify_one();
+        }
     }
 }
 
-/// The flag is whole at every moment, so a poisoned lock guards nothing broken.
-fn locked(taken: &Mutex<bool>) -> MutexGuard<'_, bool> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
+/// The state is whole at every moment, so a poisoned lock guards nothing broken.
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
