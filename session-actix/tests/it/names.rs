@@ -85,7 +85,7 @@ async fn middleware_inside_reaches_the_session_the_handler_has() {
     );
     let app = test::init_service(app).await;
     let refused = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
-    let refused = refused.err().expect("not logged in").error_response();
+    let refused = refused.expect_err("not logged in").error_response();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(refused.headers().get("vary").unwrap(), "Cookie");
     let visitor =
