@@ -8,6 +8,8 @@ mod feed;
 mod figures;
 mod flight;
 mod manager;
+#[cfg(test)]
+mod models;
 mod sync;
 mod table;
 

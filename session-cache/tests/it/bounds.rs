@@ -33,6 +33,9 @@ fn never_more_entries_than_the_capacity() {
             let entries = table.figures().entries as usize;
             assert!(entries <= capacity, "{entries} of {capacity}");
         }
+        for newcomer in 0..4 * capacity as u64 {
+            table.insert(&support::record(support::id(1_000_000 + newcomer), 1, 0));
+        }
         assert_eq!(table.figures().entries as usize, capacity, "and it fills up");
     }
 }
