@@ -109,8 +109,8 @@ impl Future for Passenger {
             }
             let seat = self.seat;
             state.seats[seat] = Some(context.waker().clone());
-            let stage = mem::replace(&mut state.stage, Stage::Polled { asked: true });
-            let Stage::Loading(load) = stage else { return Poll::Pending };
+            let before = mem::replace(&mut state.stage, Stage::Polled { asked: true });
+            let Stage::Loading(load) = before else { return Poll::Pending };
             state.stage = Stage::Polled { asked: false };
             load
         };
@@ -151,14 +151,14 @@ impl Polling<'_> {
         mem::forget(self);
     }
 
-    fn set(&self, stage: Stage) {
+    fn set(&self, now: Stage) {
         let mut state = lock(&self.flight.state);
         let wanted = matches!(state.stage, Stage::Polled { asked: true });
-        let wakers = match &stage {
+        let wakers = match &now {
             Stage::Loading(_) if !wanted => Vec::new(),
             _ => state.take_wakers(),
         };
-        state.stage = stage;
+        state.stage = now;
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -47,7 +47,7 @@ pub(super) struct Entries {
     /// What times are counted from.
     epoch: Timestamp,
     bytes: usize,
-    max_entries: usize,
+    most: usize,
     max_bytes: usize,
 }
 
@@ -105,7 +105,7 @@ impl Entries {
             filled: false,
             epoch,
             bytes: 0,
-            max_entries,
+            most: max_entries,
             max_bytes,
         }
     }
@@ -137,7 +137,7 @@ impl Entries {
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
         let cost = Cost::of(record);
-        if self.max_entries == 0 || cost.bytes() > self.max_bytes {
+        if self.most == 0 || cost.bytes() > self.max_bytes {
             evicted.replaced = self.remove(record.id());
             return evicted;
         }
@@ -157,7 +157,7 @@ impl Entries {
         }
         // The last to leave hands its position over.
         let mut free = None;
-        while self.len() - usize::from(free.is_some()) >= self.max_entries
+        while self.len() - usize::from(free.is_some()) >= self.most
             || self.bytes + cost.bytes() > self.max_bytes
         {
             if let Some(at) = free.take() {
