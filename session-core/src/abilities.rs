@@ -13,13 +13,14 @@ use crate::{PrincipalTag, Result, SessionId, Version};
 pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// Removes expired records, as many as one bounded step takes, and tells what it did.
     ///
-    /// Call it again while [`Swept::more`] is true. Works beside every other call and beside other sweeps, also of
-    /// other processes.
+    /// Call it again while [`Swept::more`] is true. Works beside every other call and beside other
+    /// sweeps, also of other processes.
     ///
     /// # Behavior
     ///
     /// - Expired records are removed. (`sweep_removes_expired`)
-    /// - A live record is never removed, also when it is touched or replaced meanwhile. (`sweep_keeps_live`)
+    /// - A live record is never removed, also when it is touched or replaced meanwhile.
+    ///   (`sweep_keeps_live`)
     /// - A sweep with nothing to do removes nothing. (`sweep_twice_is_ok`)
     async fn sweep(&self) -> Result<Swept>;
 }
@@ -39,7 +40,9 @@ pub struct Swept {
 }
 
 /// Where a listing goes on; opaque, made by the backend, of no meaning to another one.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// Most hold the sid they go on from, so `Debug` does not show what is in them.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Cursor(pub(crate) Vec<u8>);
 
 impl Cursor {
@@ -51,6 +54,12 @@ impl Cursor {
     /// What the backend put in.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(..)")
     }
 }
 
@@ -75,12 +84,15 @@ impl Page {
 ///
 /// # Behavior
 ///
-/// - A listing names every record that is live for its whole duration. (`listing_finds_every_session_of_a_tag`,
-///   `a_record_moves_to_the_tag_it_was_last_put_with`, `scan_finds_every_session`)
-/// - It is a list of *candidates*: it may name records that are gone, expired or of another tag by now; the caller gets each and
-///   looks. What it names beyond the live ones must vanish in time, by the sweep or by itself.
+/// - A listing names every record that is live for its whole duration.
+///   (`listing_finds_every_session_of_a_tag`, `a_record_moves_to_the_tag_it_was_last_put_with`,
+///   `scan_finds_every_session`)
+/// - It is a list of *candidates*: it may name records that are gone, expired or of another tag by
+///   now; the caller gets each and looks. What it names beyond the live ones must vanish in time,
+///   by the sweep or by itself.
 /// - Records without a tag are in no listing by tag. (`a_record_without_a_tag_is_only_scanned`)
-/// - Pages end: following `next` visits every record at most a bounded number of times. (`listing_in_pages_ends`)
+/// - Pages end: following `next` visits every record at most a bounded number of times.
+///   (`listing_in_pages_ends`)
 #[async_trait]
 pub trait ListSessions: fmt::Debug + Send + Sync {
     /// Ids of records with this principal tag, at most `limit` (at least 1) a page, after `cursor`.
@@ -102,8 +114,9 @@ pub trait ProbeVersions: fmt::Debug + Send + Sync {
     ///
     /// # Behavior
     ///
-    /// - Agrees with [`get`](crate::SessionManager::get) of the store itself, never with a copy that may be stale:
-    ///   a cache passes the question on. (`probe_agrees_with_get`, `probe_sees_a_removal`)
+    /// - Agrees with [`get`](crate::SessionManager::get) of the store itself, never with a copy
+    ///   that may be stale: a cache passes the question on. (`probe_agrees_with_get`,
+    ///   `probe_sees_a_removal`)
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>>;
 }
 
@@ -124,13 +137,15 @@ pub struct Probe {
 ///
 /// # Behavior
 ///
-/// - After [`watch`](Self::watch) returned, every put, touch and remove through any manager of the same store is told to
-///   the watcher with [`changed`](WatchChanges::changed), in this process also before the write is answered or soon after.
-///   (`watch_tells_of_put_touch_and_remove`)
-/// - While the feed is whole, [`alive`](WatchChanges::alive) is called at least every [`heartbeat`](Self::heartbeat); a silence
-///   of longer than that means the feed may have lost something.
-/// - When something may have been missed, [`broken`](WatchChanges::broken) is called before anything else, and `alive` only
-///   once the feed is whole again. (`watch_tells_when_the_feed_broke`)
+/// - After [`watch`](Self::watch) returned, every put, touch and remove through any manager of the
+///   same store is told to the watcher with [`changed`](WatchChanges::changed), in this process
+///   also before the write is answered or soon after. (`watch_tells_of_put_touch_and_remove`)
+/// - While the feed is whole, [`alive`](WatchChanges::alive) is called at least every
+///   [`heartbeat`](Self::heartbeat); a silence of longer than that means the feed may have lost
+///   something.
+/// - When something may have been missed, [`broken`](WatchChanges::broken) is called before
+///   anything else, and `alive` only once the feed is whole again.
+///   (`watch_tells_when_the_feed_broke`)
 pub trait WatchSessions: fmt::Debug + Send + Sync {
     /// Tells `watcher` of changes from now on, for as long as the returned guard is kept.
     fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch>;
@@ -164,6 +179,7 @@ pub trait WatchChanges: fmt::Debug + Send + Sync + 'static {
     /// The feed is whole, and was since the last call of any of these methods.
     fn alive(&self);
 
-    /// The feed broke: changes may have been missed, and may be until the next [`alive`](Self::alive).
+    /// The feed broke: changes may have been missed, and may be until the next
+    /// [`alive`](Self::alive).
     fn broken(&self);
 }

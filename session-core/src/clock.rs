@@ -29,7 +29,8 @@ impl Timestamp {
         self.0
     }
 
-    /// This instant moved later by `by`, at most to [`Timestamp::MAX`]. Parts of a millisecond are dropped.
+    /// This instant moved later by `by`, at most to [`Timestamp::MAX`]. Parts of a millisecond are
+    /// dropped.
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(millis(by)))
@@ -71,8 +72,9 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// The machine's clock, made monotonic within the process.
 ///
 /// It follows the wall clock when that is ahead (a clock corrected forward, a machine resumed from
-/// suspension) and goes on at the pace of the monotonic clock when the wall clock is set back: a step back
-/// extends no session. The price is that a wrong step forward, once seen, stays until the process restarts.
+/// suspension) and goes on at the pace of the monotonic clock when the wall clock is set back: a
+/// step back extends no session. The price is that a wrong step forward, once seen, stays until the
+/// process restarts.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,

@@ -8,8 +8,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong between a session, its manager and the store behind it.
 ///
 /// Carries the [kind](ErrorKind), the crate it comes from and a sentence that says what to change.
-/// Never carries a sid, token, key, value or principal, in no form and at no depth that this workspace
-/// writes: it may be logged as it is.
+/// Never carries a sid, token, key, value or principal, in no form and at no depth that this
+/// workspace writes: it may be logged as it is.
 ///
 /// `Display` is one line without the cause; the cause is in [`source`](error::Error::source).
 ///
@@ -33,8 +33,9 @@ pub struct Error {
 impl Error {
     /// Makes an error of `kind`, raised by the crate `origin` (`"core"`, `"fs"`, `"redis"`).
     ///
-    /// `message` is a lower-case sentence without a full stop. It says what to change where the caller can
-    /// change something, and must not contain anything that identifies a session or a user.
+    /// `message` is a lower-case sentence without a full stop. It says what to change where the
+    /// caller can change something, and must not contain anything that identifies a session or a
+    /// user.
     pub fn new(
         kind: ErrorKind,
         origin: &'static str,
@@ -73,6 +74,15 @@ impl Error {
         Self::new(ErrorKind::Corrupt, "core", message)
     }
 
+    pub(crate) fn finished() -> Self {
+        Self::new(
+            ErrorKind::Finished,
+            "core",
+            "the head of the response has left: change the session before it, or, for values, \
+             call `save().await` first and again after the change",
+        )
+    }
+
     pub(crate) fn gone() -> Self {
         Self::new(ErrorKind::Gone, "core", "the session ended while the request was running")
     }
@@ -92,7 +102,8 @@ impl error::Error for Error {
 
 /// The part of an [`Error`] a program may act on.
 ///
-/// Absent, expired, forged and malformed are not here: they are `None` or "no session", never errors.
+/// Absent, expired, forged and malformed are not here: they are `None` or "no session", never
+/// errors.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -102,29 +113,37 @@ pub enum ErrorKind {
     Codec,
     /// A constructor refused its arguments; the message says what to change.
     Config,
-    /// Other writers of the same session kept winning until the deadline. Nothing was stored; retrying helps.
+    /// Other writers of the same session kept winning until the deadline. Nothing was stored;
+    /// retrying helps.
     Contended,
-    /// Stored bytes are not a whole record of this session. The store has kept or set aside what it found.
+    /// Stored bytes are not a whole record of this session. The store has kept or set aside what it
+    /// found.
     ///
-    /// Retrying does not help. [`SessionInterface`](crate::SessionInterface) treats the visitor as unknown.
+    /// Retrying does not help. [`SessionInterface`](crate::SessionInterface) treats the visitor as
+    /// unknown.
     Corrupt,
-    /// The session was changed after the head of the response had left, and nobody will save the change.
+    /// The session was changed after the head of the response had left, and nobody will save the
+    /// change.
     ///
     /// Call `save().await` after such a change.
     Finished,
-    /// There is no space left, or a quota is reached. What was stored before is unharmed; retrying may help.
+    /// There is no space left, or a quota is reached. What was stored before is unharmed; retrying
+    /// may help.
     Full,
-    /// The session ended, or its token was replaced, while the request was running. Nothing was stored.
+    /// The session ended, or its token was replaced, while the request was running. Nothing was
+    /// stored.
     ///
     /// Retrying in the same request does not help: over HTTP this is 409.
     Gone,
     /// The session would be larger than the limit. Nothing was changed.
     TooLarge,
-    /// The principal has as many sessions as the policy allows, and the policy refuses the next one.
+    /// The principal has as many sessions as the policy allows, and the policy refuses the next
+    /// one.
     TooManySessions,
-    /// The store could not be reached, refused, or was too slow. It is not known whether a write took place;
-    /// retrying may help.
+    /// The store could not be reached, refused, or was too slow. It is not known whether a write
+    /// took place; retrying may help.
     Unavailable,
-    /// A stored record has a format of a later release. It was left untouched, so that a rollback does not eat sessions.
+    /// A stored record has a format of a later release. It was left untouched, so that a rollback
+    /// does not eat sessions.
     Unsupported,
 }

@@ -8,12 +8,13 @@ use crate::{Error, ErrorKind, Result, random};
 
 /// The name of a session's record: a UUIDv4 in its one canonical form.
 ///
-/// A value of this type can only be a well-formed version 4 UUID: it is made by [`random`](Self::random) or by
-/// parsing exactly the 36 bytes that [`encode`](Self::encode) writes. So no path separator, no dot, no NUL, no second
-/// spelling and no empty id ever reaches a manager (CVE-2024-2044, CVE-2015-3982).
+/// A value of this type can only be a well-formed version 4 UUID: it is made by
+/// [`random`](Self::random) or by parsing exactly the 36 bytes that [`encode`](Self::encode)
+/// writes. So no path separator, no dot, no NUL, no second spelling and no empty id ever reaches a
+/// manager (CVE-2024-2044, CVE-2015-3982).
 ///
-/// A sid is not a secret and logs nobody in: the token beside it in the cookie does. It is still kept out of
-/// `Debug` and has no `Display`, so that logs cannot be joined with cookies.
+/// A sid is not a secret and logs nobody in: the token beside it in the cookie does. It is still
+/// kept out of `Debug` and has no `Display`, so that logs cannot be joined with cookies.
 ///
 /// # Form and units
 ///

@@ -1,4 +1,53 @@
-//! Server-side web sessions.
+//! Server-side web sessions: what a session is, and how it is kept, opened and saved, without
+//! knowing where or by which web framework.
+//!
+//! - **Writing an application?** Take a backend crate (`session-fs`, with `session-cache` in front)
+//!   and `session-actix`; you meet [`ManagedSession`] in your handlers and [`SessionInterface`] in
+//!   your configuration.
+//! - **Writing a backend?** Implement [`SessionManager`] and run its tests (`conformance_tests!`,
+//!   feature `conformance`).
+//! - **Writing middleware for another framework?** [`SessionInterface::open`] takes cookie values,
+//!   [`ManagedSession::finish`] tells which cookie to send.
+//!
+//! # What is promised
+//!
+//! | | |
+//! | --- | --- |
+//! | Nothing is lost when requests of one browser overlap | changes are applied to the newest record, again and again if need be; [`update`](ManagedSession::update) and [`take`](ManagedSession::take) are atomic across processes |
+//! | Nothing ended comes back | after a logout, a revocation or expiry no request under way stores anything, and no request that came with the token from before a login |
+//! | A stolen store logs nobody in | it holds sealed values, and a hash of each token |
+//! | A stolen key logs nobody in | a token has 128 random bits no key leads to |
+//! | Forged cookies never reach the store | the MAC is checked first |
+//! | A visitor who stores nothing costs nothing | no record, no cookie, no store call |
+//!
+//! # Example
+//!
+//! ```
+//! use session_core::{MemorySessionManager, SessionInterface, SigningKey};
+//!
+//! # let secret: Vec<u8> = (0..32).collect();
+//! # async fn run(secret: &[u8]) -> session_core::Result<()> {
+//! let key = SigningKey::hmac_sha256(secret)?;
+//! let interface = SessionInterface::builder(MemorySessionManager::new(), key).build()?;
+//! let session = interface.open([]).await?;
+//! session.insert("cart", &["apples", "pears"])?;
+//! session.bind("user 17").await?;
+//! # Ok(()) }
+//! # let mut run = std::pin::pin!(run(&secret));
+//! # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+//! # assert!(matches!(run.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(()))));
+//! ```
+//!
+//! # Features
+//!
+//! - `conformance`: the suite backends test themselves with. Adds API and changes nothing; exempt
+//!   from semver.
+//!
+//! # Limits
+//!
+//! A session holds 64 KiB unless set otherwise, and never more than [`Record::MAX_BYTES`] stored.
+//! What who steals what can do is in `SECURITY.md` of the repository; in short, someone who can
+//! *write* the store can put an older copy of a record back until its absolute deadline.
 
 mod abilities;
 mod clock;
@@ -7,11 +56,15 @@ pub mod conformance;
 mod cookie;
 mod error;
 mod id;
+mod interface;
 mod keys;
 mod manager;
 mod memory;
+mod observer;
+mod queue;
 mod random;
 mod record;
+mod session;
 mod token;
 
 pub use self::{
@@ -22,8 +75,14 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock, Timestamp},
     error::{Error, ErrorKind, Result},
     id::SessionId,
+    interface::{
+        CookieAction, IssuedCookie, MaxSessions, SessionHandle, SessionInfo, SessionInterface,
+        SessionInterfaceBuilder,
+    },
     keys::{KeyRing, SigningKey},
     manager::{Expect, Outcome, Removal, SessionManager, Version},
     memory::MemorySessionManager,
+    observer::{Event, Fingerprint, Observer, Reason},
     record::{PrincipalTag, Record},
+    session::{Finished, ManagedSession, Saved, Status},
 };

@@ -70,41 +70,57 @@ pub enum Removal {
 
 /// Keeps records: the trait a backend implements.
 ///
-/// A manager stores opaque bytes by id and keeps versions and deadlines. It never sees a key, a cookie or a
-/// plain value, so it can get neither authentication nor encryption wrong. What it must get right is below:
-/// every rule is one test of the conformance suite (feature `conformance`), named in brackets.
+/// A manager stores opaque bytes by id and keeps versions and deadlines. It never sees a key, a
+/// cookie or a plain value, so it can get neither authentication nor encryption wrong. What it must
+/// get right is below: every rule is one test of the conformance suite (feature `conformance`),
+/// named in brackets.
 ///
-/// Applications hold an `Arc<dyn SessionManager>` and hand it to [`SessionInterface`](crate::SessionInterface), which is
-/// the only caller of these methods in a usual program: one `get` for a request that uses its session, one `put` for a request that
-/// changed it, a `touch` now and then. Any number of calls, for the same and for different ids, run at the same time.
+/// Applications hold an `Arc<dyn SessionManager>` and hand it to
+/// [`SessionInterface`](crate::SessionInterface), which is the only caller of these methods in a
+/// usual program: one `get` for a request that uses its session, one `put` for a request that
+/// changed it, a `touch` now and then. Any number of calls, for the same and for different ids, run
+/// at the same time.
 ///
 /// # Behavior
 ///
-/// - A record is *live* from the moment a `put` answered [`Outcome::Stored`] until it is removed or its
-///   [`expires_at`](Record::expires_at) is reached: at the deadline it is expired, not after it. An expired record
-///   is absent for every method, whether or not something has swept it. (`expired_is_none`, `expiry_at_the_deadline`,
-///   `an_expired_record_is_gone_for_put_touch_and_remove`, `an_expired_record_may_be_created_again`)
-/// - Writes to one id are atomic and linearizable, also from other processes if the backend says it is shared: of
-///   several writers that name the same version exactly one is answered `Stored`.
-///   (`parallel_puts_have_one_winner`, `parallel_puts_leave_one_whole_record`)
-/// - When a future is dropped half-way, the write took place whole or not at all. (`a_dropped_future_leaves_a_whole_record`)
+/// - A record is *live* from the moment a `put` answered [`Outcome::Stored`] until it is removed or
+///   its [`expires_at`](Record::expires_at) is reached: at the deadline it is expired, not after
+///   it. An expired record is absent for every method, whether or not something has swept it.
+///   (`expired_is_none`, `expiry_at_the_deadline`,
+///   `an_expired_record_is_gone_for_put_touch_and_remove`,
+///   `an_expired_record_may_be_created_again`)
+/// - Writes to one id are atomic and linearizable, also from other processes if the backend says it
+///   is shared: of several writers that name the same version exactly one is answered `Stored`.
+///   (`parallel_puts_have_one_winner`, `parallel_puts_leave_one_whole_record`; shared:
+///   `two_managers_see_each_other`, `a_removal_is_seen_by_both`,
+///   `puts_of_two_managers_have_one_winner`)
+/// - If the backend says it is durable, what it answered outlives the manager and its process.
+///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
+/// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.
+///   (`overlapping_requests_of_one_process`, `overlapping_requests_of_two_processes`,
+///   `random_operations_agree_with_the_model`)
+/// - When a future is dropped half-way, the write took place whole or not at all.
+///   (`a_dropped_future_leaves_a_whole_record`)
 /// - `Debug` shows no id, no record and no credential of the store. (`debug_hides_ids_and_bytes`)
-/// - `Arc<T>` and `Box<T>` of a manager are managers with the same behavior. (`works_behind_arc_and_box`)
+/// - `Arc<T>` and `Box<T>` of a manager are managers with the same behavior.
+///   (`works_behind_arc_and_box`)
 ///
 /// # Errors
 ///
-/// All methods: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the store could not be asked or did not
-/// answer; it is then unknown whether a write took place, and the same call may be tried again, since a repeated `put` of the
-/// same version can only answer `Stored` once. Absence, expiry and conflicts are answers, not errors.
+/// All methods: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the store could not
+/// be asked or did not answer; it is then unknown whether a write took place, and the same call may
+/// be tried again, since a repeated `put` of the same version can only answer `Stored` once.
+/// Absence, expiry and conflicts are answers, not errors.
 ///
 /// # Writing one
 ///
-/// [`guide`](crate::guide) walks through a whole backend. In short: implement the five verbs, return `None` from the accessors of abilities
-/// the backend does not have, and add one line of tests.
+/// The example `directory` of this crate is a whole backend in about a hundred lines. In short:
+/// implement the five verbs, return `None` from the accessors of abilities the backend does not
+/// have, and add one line of tests.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session manager",
-    note = "pass a backend such as `session_fs::FileBackedSessionManager`, or write one: see `session_core::guide`"
+    note = "pass a backend such as `session_fs::FileBackedSessionManager`, or write one: see the docs of `SessionManager`"
 )]
 pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// Tells whether a live record is stored under `id`.
@@ -120,35 +136,41 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Unknown, removed and expired records are all `None`. (`absent_is_none`, `removed_is_none`, `expired_is_none`)
+    /// - Unknown, removed and expired records are all `None`. (`absent_is_none`, `removed_is_none`,
+    ///   `expired_is_none`)
     /// - The bytes are those of the last stored put, with the deadline of the last stored touch.
-    ///   (`put_then_get_returns_the_same_bytes`, `arbitrary_bytes_round_trip`, `empty_and_largest_body_round_trip`)
+    ///   (`put_then_get_returns_the_same_bytes`, `arbitrary_bytes_round_trip`,
+    ///   `empty_and_largest_body_round_trip`)
     /// - Only a record of `id` itself is returned. (`records_do_not_bleed`)
     /// - Getting does not extend a lifetime. (`get_does_not_touch`)
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt): bytes are there that are no record of `id`.
-    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): a record of a later format; it must be left as it is.
+    /// - [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt): bytes are there that are no record of
+    ///   `id`.
+    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): a record of a later format; it
+    ///   must be left as it is.
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>>;
 
     /// Stores `record` under its own id, in place of what `expect` names.
     ///
     /// # Behavior
     ///
-    /// - [`Expect::Absent`]: `Stored` if no live record is there, else `Conflict`; it never replaces a live one.
-    ///   (`create_never_replaces`)
-    /// - [`Expect::Version`]: `Stored` if the live record has that version, `Conflict` if it has another, `Gone` if there is
-    ///   none; it never creates. (`put_names_the_version_it_replaces`, `put_never_resurrects`)
-    /// - The record is replaced whole: body, version, deadlines, principal tag. (`put_replaces_the_whole_record`)
-    /// - A record that is expired already is answered as if it were live until just now: nothing of it is readable.
-    ///   (`putting_an_expired_record_leaves_nothing_live`)
+    /// - [`Expect::Absent`]: `Stored` if no live record is there, else `Conflict`; it never
+    ///   replaces a live one. (`create_never_replaces`)
+    /// - [`Expect::Version`]: `Stored` if the live record has that version, `Conflict` if it has
+    ///   another, `Gone` if there is none; it never creates. (`put_names_the_version_it_replaces`,
+    ///   `put_never_resurrects`)
+    /// - The record is replaced whole: body, version, deadlines, principal tag.
+    ///   (`put_replaces_the_whole_record`)
+    /// - A record that is expired already is answered as if it were live until just now: nothing of
+    ///   it is readable. (`putting_an_expired_record_leaves_nothing_live`)
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::Full`](crate::ErrorKind::Full): no space; what was stored before is unharmed.
-    /// - [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): larger than the backend takes. Every backend takes
-    ///   [`Record::MAX_BYTES`].
+    /// - [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): larger than the backend takes. Every
+    ///   backend takes [`Record::MAX_BYTES`].
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome>;
 
     /// Moves the idle deadline of the record stored under `id`, if it still has `version`.
@@ -157,10 +179,11 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - `Stored` if the live record has `version`, `Conflict` if it has another, `Gone` if there is none; it never creates.
-    ///   (`touch_moves_the_deadline`, `touch_names_the_version`, `touch_never_resurrects`)
-    /// - The deadline is set as given, later or earlier, but at most to the record's absolute deadline.
-    ///   (`touch_is_clamped_to_the_absolute_deadline`, `touch_can_shorten`)
+    /// - `Stored` if the live record has `version`, `Conflict` if it has another, `Gone` if there
+    ///   is none; it never creates. (`touch_moves_the_deadline`, `touch_names_the_version`,
+    ///   `touch_never_resurrects`)
+    /// - The deadline is set as given, later or earlier, but at most to the record's absolute
+    ///   deadline. (`touch_is_clamped_to_the_absolute_deadline`, `touch_can_shorten`)
     /// - Nothing else of the record changes. (`touch_keeps_bytes_and_version`)
     async fn touch(
         &self,
@@ -171,14 +194,15 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
 
     /// Removes the record stored under `id`; with `only`, only if it has that version.
     ///
-    /// Once this has answered `Removed` or `Gone`, no get, put with [`Expect::Version`] or touch anywhere finds a record
-    /// under `id`.
+    /// Once this has answered `Removed` or `Gone`, no get, put with [`Expect::Version`] or touch
+    /// anywhere finds a record under `id`.
     ///
     /// # Behavior
     ///
-    /// - `Removed` for the call that removed a live record, `Gone` if there was none: removing twice is no error.
-    ///   (`removed_is_none`, `remove_absent_is_gone`)
-    /// - With `only`, `Conflict` if the live record has another version; nothing is removed then. (`remove_names_the_version`)
+    /// - `Removed` for the call that removed a live record, `Gone` if there was none: removing
+    ///   twice is no error. (`removed_is_none`, `remove_absent_is_gone`)
+    /// - With `only`, `Conflict` if the live record has another version; nothing is removed then.
+    ///   (`remove_names_the_version`)
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal>;
 
     /// The ability to clear expired records away, if the store does not do so by itself.

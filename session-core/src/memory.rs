@@ -18,8 +18,8 @@ use crate::{
 
 /// Keeps sessions in memory: for tests, docs, and programs whose sessions may end with the process.
 ///
-/// Implements every ability there is. Unbounded: [sweep](SweepSessions) it, and do not let strangers fill it.
-/// Clones share one store.
+/// Implements every ability there is. Unbounded: [sweep](SweepSessions) it, and do not let
+/// strangers fill it. Clones share one store.
 ///
 /// # Examples
 ///

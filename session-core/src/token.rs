@@ -41,8 +41,8 @@ impl Token {
         Verifier(hash.finalize().into())
     }
 
-    /// The token that follows this one when it is rotated: the same for everyone who has this token and the salt, unknown to
-    /// all others.
+    /// The token that follows this one when it is rotated: the same for everyone who has this token
+    /// and the salt, unknown to all others.
     pub(crate) fn successor(&self, id: &SessionId, salt: &[u8; 32]) -> Self {
         let mut mac = Mac::new(Algorithm::HmacSha256, salt);
         mac.update(b"session-core v1 successor");
@@ -74,7 +74,8 @@ impl fmt::Debug for Token {
 pub(crate) struct Verifier([u8; 32]);
 
 impl Verifier {
-    /// Whether both are of the same token, in constant time. There is no `PartialEq`, so that nobody compares them otherwise.
+    /// Whether both are of the same token, in constant time. There is no `PartialEq`, so that
+    /// nobody compares them otherwise.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

@@ -1,2 +1,54 @@
-//! Placeholder.
-fn main() {}
+//! The repository's own commands, run as `cargo xtask COMMAND`.
+//!
+//! A laptop and the build server run the same program, so they cannot disagree.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+
+mod bench;
+mod cargo;
+mod examples;
+mod guard;
+mod json;
+mod step;
+mod test;
+#[cfg(test)]
+mod tidy;
+
+use std::{env, process::ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules
+  demo [FLAGS..]                 build and serve the demo site; --help lists its flags
+  bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
+  crash [--rounds N]             kill writers of session-fs again and again, and look for damage
+  hammer [--seconds N]           many processes on one folder of session-fs, and a checker
+  peers                          ask other session libraries the same, and print a table";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next();
+    let args: Vec<String> = args.collect();
+    let done = match command.as_deref() {
+        Some("test") => test::run(&args),
+        Some("demo") => examples::demo(&args),
+        Some("bench") => bench::run(&args),
+        Some("crash") => examples::crash(&args),
+        Some("peers") => examples::peers(&args),
+        Some("hammer") => examples::hammer(&args),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Some(unknown) => Err(format!("there is no command `{unknown}`\n\n{USAGE}")),
+        None => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -480,8 +480,8 @@ pub fn debug_hides_ids_and_bytes<H: Harness>() {
 pub fn works_behind_arc_and_box<H: Harness>() {
     let h = H::start();
     h.block_on(async {
-        let boxed: Box<dyn crate::SessionManager> = Box::new(h.reopen());
-        let shared: Arc<dyn crate::SessionManager> = Arc::new(boxed);
+        let boxed: Box<dyn SessionManager> = Box::new(h.reopen());
+        let shared: Arc<dyn SessionManager> = Arc::new(boxed);
         let direct = h.manager();
         assert_eq!(shared.sweeping().is_some(), direct.sweeping().is_some());
         assert_eq!(shared.listing().is_some(), direct.listing().is_some());

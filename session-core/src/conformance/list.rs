@@ -6,7 +6,7 @@ use super::{
     Harness,
     subject::{IDLE, create, created, get, new_id, put, tagged},
 };
-use crate::{ListSessions, Outcome, PrincipalTag, SessionId, SessionManager};
+use crate::{Outcome, PrincipalTag, SessionId, SessionManager};
 
 const ALICE: PrincipalTag = PrincipalTag::from_bytes([0xa1; 16]);
 const BOB: PrincipalTag = PrincipalTag::from_bytes([0xb0; 16]);

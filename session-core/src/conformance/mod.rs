@@ -1,4 +1,5 @@
-//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run against itself.
+//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run
+//! against itself.
 //!
 //! A backend writes a [`Harness`] and one line:
 //!
@@ -40,18 +41,20 @@
 //! #       let mut future = std::pin::pin!(future);
 //! #       let mut context = std::task::Context::from_waker(std::task::Waker::noop());
 //! #       loop {
-//! #           if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) { break output; }
+//! #           let polled = future.as_mut().poll(&mut context);
+//! #           if let std::task::Poll::Ready(output) = polled { break output; }
 //! #       }
 //!     }
 //!
 //!     fn wait(&self) {}
 //! }
 //!
-//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared);
+//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap, model);
 //! ```
 //!
-//! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks lives here, so a backend meets a new one
-//! with its next build. The groups say what a backend promises; a promise it does not make is absent from the names of its tests.
+//! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
+//! lives here, so a backend meets a new one with its next build. The groups say what a backend
+//! promises; a promise it does not make is absent from the names of its tests.
 //!
 //! | group | for | |
 //! | --- | --- | --- |
@@ -62,8 +65,11 @@
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
+//! | `model` | all | the whole stack over the backend: random operations beside a model |
+//! | `overlap` | all | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
-//! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness may be deleted.**
+//! Exempt from semver: a release may add checks. **Everything in the backend handed to a harness
+//! may be deleted.**
 
 #![expect(
     clippy::expect_used,
@@ -74,6 +80,8 @@
 pub mod base;
 pub mod durable;
 pub mod list;
+pub mod model;
+pub mod overlap;
 pub mod probe;
 pub mod shared;
 mod subject;
@@ -95,7 +103,8 @@ pub trait Harness: Sized + Sync {
     /// The manager.
     fn manager(&self) -> &Self::Manager;
 
-    /// Another manager on the same store, as another process, or the same one after a restart, would make it.
+    /// Another manager on the same store, as another process, or the same one after a restart,
+    /// would make it.
     fn reopen(&self) -> Self::Manager;
 
     /// What the manager's clock shows.
@@ -117,7 +126,8 @@ pub trait FeedHarness: Harness {
     fn break_feed(&self);
 }
 
-/// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See [`conformance`](crate::conformance).
+/// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See
+/// [`conformance`](crate::conformance).
 #[macro_export]
 macro_rules! conformance_tests {
     ($harness:ty; $($group:ident),+ $(,)?) => {
@@ -207,7 +217,16 @@ macro_rules! __conformance_checks {
             two_managers_see_each_other
             a_removal_is_seen_by_both
             puts_of_two_managers_have_one_winner
+            overlapping_requests_of_two_processes
         }
+    };
+    ({ $($then:tt)+ } $harness:ty, overlap) => {
+        $($then)+! { $harness, overlap,
+            overlapping_requests_of_one_process
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, model) => {
+        $($then)+! { $harness, model, random_operations_agree_with_the_model }
     };
     ({ $($then:tt)+ } $harness:ty, durable) => {
         $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
@@ -239,6 +258,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe watch shared durable);
+    add!(base sweep list probe watch shared durable overlap model);
     checks
 }

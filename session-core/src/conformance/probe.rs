@@ -4,7 +4,7 @@ use super::{
     Harness,
     subject::{IDLE, created, get, new_id, put, record},
 };
-use crate::{Outcome, Probe, ProbeVersions, SessionId, SessionManager, Version};
+use crate::{Outcome, Probe, SessionId, SessionManager, Version};
 
 async fn probe<H: Harness>(h: &H, id: &SessionId) -> Option<Probe> {
     let probing = h.manager().probing().expect("the group `probe` needs the ability to probe");

@@ -1,5 +1,6 @@
 //! Several managers on one store.
 
+pub use super::overlap::overlapping_requests_of_two_processes;
 use super::{
     Harness,
     base::in_parallel,

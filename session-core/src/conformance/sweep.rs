@@ -4,7 +4,7 @@ use super::{
     Harness,
     subject::{IDLE, assert_is, created, get},
 };
-use crate::{Outcome, SessionManager, SweepSessions, Version};
+use crate::{Outcome, SessionManager, Version};
 
 fn sweep_all<H: Harness>(h: &H) -> (u64, u64) {
     let sweeping = h.manager().sweeping().expect("the group `sweep` needs the ability to sweep");

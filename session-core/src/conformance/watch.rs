@@ -6,7 +6,7 @@ use super::{
     FeedHarness,
     subject::{IDLE, created, put, record},
 };
-use crate::{Outcome, SessionId, SessionManager, Version, WatchChanges, WatchSessions};
+use crate::{Outcome, SessionId, SessionManager, Version, WatchChanges};
 
 #[derive(Debug, Clone, Copy, Eq, PartialEq)]
 enum Told {

@@ -27,7 +27,8 @@ impl Algorithm {
     }
 }
 
-/// A MAC in progress. Cloning one that has taken in its key and a prefix saves doing so again for every cookie.
+/// A MAC in progress. Cloning one that has taken in its key and a prefix saves doing so again for
+/// every cookie.
 #[derive(Clone)]
 pub(crate) enum Mac {
     Sha1(Hmac<Sha1>),
@@ -50,7 +51,8 @@ impl Mac {
         }
     }
 
-    /// Takes in a part of a message that has several, so that no two messages of different parts are the same.
+    /// Takes in a part of a message that has several, so that no two messages of different parts
+    /// are the same.
     pub(crate) fn update_part(&mut self, part: &[u8]) {
         self.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.update(part);
@@ -87,8 +89,11 @@ mod tests {
         mac.update(data);
         let mut out = Vec::new();
         mac.clone().finish_into(&mut out);
-        let hex: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, digest);
+        let expected: Vec<u8> = (0..digest.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digest[at..at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(out, expected);
         assert!(mac.clone().verify(&out));
         out[0] ^= 1;
         assert!(!mac.clone().verify(&out));

@@ -19,12 +19,13 @@ use crate::{Error, Result, record::KeyId};
 /// # Rotating a key
 ///
 /// 1. Give every server the new key as [`upcoming`](Self::upcoming).
-/// 2. When all have it, make it current everywhere and the old one [`retired`](Self::retired). Servers may be one step apart: neither
-///    undoes what the other did.
-/// 3. After the longest lifetime of a session, or when you want the sessions nobody used since to end, take the old key out: what it signed
-///    is then unknown.
+/// 2. When all have it, make it current everywhere and the old one [`retired`](Self::retired).
+///    Servers may be one step apart: neither undoes what the other did.
+/// 3. After the longest lifetime of a session, or when you want the sessions nobody used since to
+///    end, take the old key out: what it signed is then unknown.
 ///
-/// A ring can be replaced in a running server: [`SessionInterface::replace_keys`](crate::SessionInterface::replace_keys).
+/// A ring can be replaced in a running server:
+/// [`SessionInterface::replace_keys`](crate::SessionInterface::replace_keys).
 ///
 /// # Examples
 ///
@@ -147,8 +148,8 @@ impl InUse {
         mac_of(&self.keys[0].cookie, parts).finish_into(out);
     }
 
-    /// The standing of the key that made `digest`, if one of the ring did. The digest's length alone says which
-    /// algorithm it can be of, and each key has just one.
+    /// The standing of the key that made `digest`, if one of the ring did. The digest's length
+    /// alone says which algorithm it can be of, and each key has just one.
     pub(crate) fn verify(&self, parts: [&[u8]; 2], digest: &[u8]) -> Option<Standing> {
         self.keys
             .iter()

@@ -13,15 +13,18 @@ use crate::{
     record::{KeyId, PrincipalTag},
 };
 
-/// A secret of the server, and the keys derived from it: one to sign cookies, one to seal records, one to tag principals.
+/// A secret of the server, and the keys derived from it: one to sign cookies, one to seal records,
+/// one to tag principals.
 ///
-/// Derived with HKDF-SHA256 for each purpose and algorithm, so the same secret used elsewhere, or under the other algorithm, gives
-/// unrelated keys. The secret itself is not kept; the derived keys are wiped when this is dropped. Nothing shows or compares
-/// them: there is no `Display`, `PartialEq` or `Clone`, and `Debug` prints the algorithm only.
+/// Derived with HKDF-SHA256 for each purpose and algorithm, so the same secret used elsewhere, or
+/// under the other algorithm, gives unrelated keys. The secret itself is not kept; the derived keys
+/// are wiped when this is dropped. Nothing shows or compares them: there is no `Display`,
+/// `PartialEq` or `Clone`, and `Debug` prints the algorithm only.
 ///
 /// # Form and units
 ///
-/// The secret is at least 32 bytes, best from a generator: `head -c 32 /dev/urandom`. A pass phrase is not one, however long.
+/// The secret is at least 32 bytes, best from a generator: `head -c 32 /dev/urandom`. A pass phrase
+/// is not one, however long.
 ///
 /// # Errors
 ///
@@ -41,7 +44,8 @@ use crate::{
 ///
 /// # Source
 ///
-/// RFC 5869 (HKDF), RFC 2104 (HMAC), OWASP ASVS 5.0 section 11 and its appendix on approved algorithms.
+/// RFC 5869 (HKDF), RFC 2104 (HMAC), OWASP ASVS 5.0 section 11 and its appendix on approved
+/// algorithms.
 pub struct SigningKey {
     algorithm: Algorithm,
     id: KeyId,
@@ -61,10 +65,11 @@ impl SigningKey {
         Self::derive(Algorithm::HmacSha256, secret.as_ref())
     }
 
-    /// A key that signs cookies with HMAC-SHA1, as the Flask snippet this began with did: a cookie value of 85 bytes.
+    /// A key that signs cookies with HMAC-SHA1, as the Flask snippet this began with did: a cookie
+    /// value of 85 bytes.
     ///
-    /// No attack on HMAC-SHA1 is known; OWASP ASVS 5.0 lists it as legacy. Records are sealed the same as under
-    /// [`hmac_sha256`](Self::hmac_sha256).
+    /// No attack on HMAC-SHA1 is known; OWASP ASVS 5.0 lists it as legacy. Records are sealed the
+    /// same as under [`hmac_sha256`](Self::hmac_sha256).
     pub fn hmac_sha1(secret: impl AsRef<[u8]>) -> Result<Self> {
         Self::derive(Algorithm::HmacSha1, secret.as_ref())
     }

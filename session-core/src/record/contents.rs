@@ -18,19 +18,25 @@ pub(super) const SEAL_BYTES: usize = NONCE_BYTES + TAG_BYTES;
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
     pub(crate) created_at: Timestamp,
-    /// Whether the session has the longer lifetime.
-    pub(crate) permanent: bool,
     pub(crate) principal: Option<Arc<str>>,
     /// When the principal was bound last.
     pub(crate) authenticated_at: Option<Timestamp>,
-    /// What the application calls the session in the user's list.
-    pub(crate) label: Option<Arc<str>>,
     /// Tells the token of this session from all others.
     pub(crate) verifier: Verifier,
     /// When the token was last changed: at creation, renewal and rotation.
     pub(crate) token_at: Timestamp,
     /// The rotation that led to the token, until its grace is over.
     pub(crate) rotation: Option<Rotation>,
+    pub(crate) data: Data,
+}
+
+/// The part of a session that the application changes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Data {
+    /// Whether the session has the longer lifetime.
+    pub(crate) permanent: bool,
+    /// What the application calls the session in the user's list.
+    pub(crate) label: Option<Arc<str>>,
     pub(crate) values: Values,
 }
 
@@ -45,7 +51,8 @@ pub(crate) struct Rotation {
     pub(crate) presented_at: Option<Timestamp>,
 }
 
-/// The body as postcard writes it. Field order is the format: a new field needs a new format number.
+/// The body as postcard writes it. Field order is the format: a new field needs a new format
+/// number.
 #[derive(Deserialize, Serialize)]
 struct Wire<'a> {
     created_at: u64,
@@ -72,7 +79,7 @@ struct WireRotation {
 impl Contents {
     /// Whether nothing is in the session that anyone could miss.
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.principal.is_none()
+        self.data.values.is_empty() && self.principal.is_none()
     }
 
     /// Nonce, ciphertext and tag; bound to `header`.
@@ -83,10 +90,10 @@ impl Contents {
     ) -> Result<Bytes> {
         let wire = Wire {
             created_at: self.created_at.as_millis(),
-            permanent: self.permanent,
+            permanent: self.data.permanent,
             principal: self.principal.as_deref(),
             authenticated_at: self.authenticated_at.map(Timestamp::as_millis),
-            label: self.label.as_deref(),
+            label: self.data.label.as_deref(),
             verifier: self.verifier,
             token_at: self.token_at.as_millis(),
             rotation: self.rotation.as_ref().map(|rotation| WireRotation {
@@ -95,6 +102,7 @@ impl Contents {
                 presented_at: rotation.presented_at.map(Timestamp::as_millis),
             }),
             values: self
+                .data
                 .values
                 .iter()
                 .map(|(key, value)| (key, serde_bytes::Bytes::new(value)))
@@ -102,7 +110,7 @@ impl Contents {
         };
         let failed = |message| Error::new(ErrorKind::Codec, "core", message);
         let nonce: [u8; NONCE_BYTES] = random::bytes()?;
-        let mut sealed = Vec::with_capacity(256 + self.values.bytes());
+        let mut sealed = Vec::with_capacity(256 + self.data.values.bytes());
         sealed.extend_from_slice(&nonce);
         let mut sealed = postcard::to_extend(&wire, sealed)
             .map_err(|error| failed("the session cannot be encoded").with_source(error))?;
@@ -127,10 +135,8 @@ impl Contents {
         let wire: Wire<'_> = postcard::from_bytes(&plain).ok()?;
         Some(Self {
             created_at: Timestamp::from_millis(wire.created_at),
-            permanent: wire.permanent,
             principal: wire.principal.map(Arc::from),
             authenticated_at: wire.authenticated_at.map(Timestamp::from_millis),
-            label: wire.label.map(Arc::from),
             verifier: wire.verifier,
             token_at: Timestamp::from_millis(wire.token_at),
             rotation: wire.rotation.map(|rotation| Rotation {
@@ -138,12 +144,16 @@ impl Contents {
                 salt: rotation.salt,
                 presented_at: rotation.presented_at.map(Timestamp::from_millis),
             }),
-            values: Values::from_entries(
-                wire.values
-                    .into_iter()
-                    .map(|(key, value)| (Arc::from(key), plain.slice_ref(value)))
-                    .collect(),
-            ),
+            data: Data {
+                permanent: wire.permanent,
+                label: wire.label.map(Arc::from),
+                values: Values::from_entries(
+                    wire.values
+                        .into_iter()
+                        .map(|(key, value)| (Arc::from(key), plain.slice_ref(value)))
+                        .collect(),
+                ),
+            },
         })
     }
 }

@@ -11,8 +11,8 @@ const FORMAT: u16 = 1;
 
 /// Which sessions belong to one principal, without saying who that is.
 ///
-/// A truncated HMAC-SHA256 of the principal's name under a key derived for this purpose: equal for the sessions of one principal
-/// under one key, meaningless without the key.
+/// A truncated HMAC-SHA256 of the principal's name under a key derived for this purpose: equal for
+/// the sessions of one principal under one key, meaningless without the key.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct PrincipalTag([u8; 16]);
 

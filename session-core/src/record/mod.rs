@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::contents::{Contents, Rotation};
+pub(crate) use self::contents::{Contents, Data, Rotation};
 pub use self::header::PrincipalTag;
 pub(crate) use self::header::{Header, KeyId};
 pub(crate) use self::values::Values;
@@ -19,9 +19,10 @@ use crate::{Error, ErrorKind, Result, SessionId, Timestamp, Version, keys::InUse
 
 /// What a manager stores: sealed bytes behind a small plain header.
 ///
-/// The header has what a backend needs to do its work; the body is sealed with XChaCha20-Poly1305 under a key the backend never
-/// sees, bound to the header (all of it but [`expires_at`](Self::expires_at), which a touch moves). A record that was truncated,
-/// changed, or moved under another id does not open.
+/// The header has what a backend needs to do its work; the body is sealed with XChaCha20-Poly1305
+/// under a key the backend never sees, bound to the header (all of it but
+/// [`expires_at`](Self::expires_at), which a touch moves). A record that was truncated, changed, or
+/// moved under another id does not open.
 ///
 /// Cheap to share behind an [`Arc`]: once opened, the opened form stays with it.
 ///
@@ -66,7 +67,8 @@ impl Record {
     /// The length of the plain header.
     pub const HEADER_BYTES: usize = header::BYTES;
 
-    /// Where `expires_at` stands in the bytes: 8 of them, little-endian. A backend may move the deadline there in place.
+    /// Where `expires_at` stands in the bytes: 8 of them, little-endian. A backend may move the
+    /// deadline there in place.
     pub const EXPIRES_AT_OFFSET: usize = header::EXPIRES_AT;
 
     /// The size of the largest record there can be; every backend takes it: 1 MiB.
@@ -74,12 +76,15 @@ impl Record {
 
     /// Reads the record of `id` from its bytes, which are kept and not copied.
     ///
-    /// Only the header is looked at: whether the body is genuine is found out when it is opened, by those who have the keys.
+    /// Only the header is looked at: whether the body is genuine is found out when it is opened, by
+    /// those who have the keys.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Corrupt`]: no record, one of another id, or one that is too short or longer than [`MAX_BYTES`](Self::MAX_BYTES).
-    /// - [`ErrorKind::Unsupported`]: a format of a later release. Leave the stored bytes as they are.
+    /// - [`ErrorKind::Corrupt`]: no record, one of another id, or one that is too short or longer
+    ///   than [`MAX_BYTES`](Self::MAX_BYTES).
+    /// - [`ErrorKind::Unsupported`]: a format of a later release. Leave the stored bytes as they
+    ///   are.
     pub fn from_bytes(id: &SessionId, mut bytes: Bytes) -> Result<Self> {
         let header = Header::read(&bytes)?;
         if header.id != *id {
@@ -146,7 +151,8 @@ impl Record {
         bytes.into()
     }
 
-    /// The plain header as it is stored, for backends that write header and body without joining them.
+    /// The plain header as it is stored, for backends that write header and body without joining
+    /// them.
     pub fn header_bytes(&self) -> [u8; Self::HEADER_BYTES] {
         self.header.write()
     }
@@ -161,9 +167,11 @@ impl Record {
         Self::HEADER_BYTES + self.sealed.len()
     }
 
-    /// An upper estimate of the memory this record takes with its opened form, for caches that are bounded by bytes.
+    /// An upper estimate of the memory this record takes with its opened form, for caches that are
+    /// bounded by bytes.
     ///
-    /// It does not change when the record is opened: room for the opened form is counted from the start.
+    /// It does not change when the record is opened: room for the opened form is counted from the
+    /// start.
     pub fn memory_len(&self) -> usize {
         size_of::<Self>() + 2 * self.sealed.len() + size_of::<Contents>() + 4 * size_of::<usize>()
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// A small sorted map. Sessions have a handful of keys: a binary search beats a tree, and a copy is a
-/// handful of reference counts.
+/// A small sorted map. Sessions have a handful of keys: a binary search beats a tree, and a copy is
+/// a handful of reference counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Values(Vec<(Arc<str>, Bytes)>);
 
 impl Values {
-    /// From what a record held, which is sorted unless the record was made by someone with the key and a grudge.
+    /// From what a record held, which is sorted unless the record was made by someone with the key
+    /// and a grudge.
     pub(crate) fn from_entries(mut entries: Vec<(Arc<str>, Bytes)>) -> Self {
         if !entries.is_sorted_by(|a, b| a.0 < b.0) {
             entries.sort_by(|a, b| a.0.cmp(&b.0));

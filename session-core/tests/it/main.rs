@@ -1,3 +1,25 @@
 //! Behaviour of the crate, from outside.
 
+#![allow(
+    clippy::unchecked_time_subtraction,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and subtracts constants"
+)]
+
+mod cookie;
+mod failures;
+mod keys;
+mod known;
+mod lab;
+mod lifetimes;
+mod lost;
 mod memory;
+mod model;
+mod overlap;
+mod principals;
+mod record;
+mod rotation;
+mod secrets;
+mod session;
+mod suite;
+mod world;

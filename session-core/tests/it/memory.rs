@@ -12,7 +12,7 @@ use session_core::{
     conformance::{FeedHarness, Harness},
 };
 
-struct Memory {
+pub(crate) struct Memory {
     clock: Arc<ManualClock>,
     manager: MemorySessionManager,
 }
@@ -54,7 +54,7 @@ impl FeedHarness for Memory {
     }
 }
 
-session_core::conformance_tests!(Memory; base, sweep, list, probe, watch, shared);
+session_core::conformance_tests!(Memory; base, sweep, list, probe, watch, shared, overlap, model);
 
 /// Runs a future that never waits for anything outside: all of the in-memory manager's.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {

@@ -1,0 +1,105 @@
+//! This project.
+
+use actix_web::{App, HttpServer, rt::System, web};
+use session_actix::{Result as Answer, Session, SessionMiddleware};
+use session_cache::{CachingSessionManager, Coherence};
+use session_core::{SessionManager, SigningKey};
+use session_fs::FileBackedSessionManager;
+
+use super::{Gate, Server};
+use crate::Result;
+
+pub fn serve(cached: bool) -> Result<Server> {
+    let folder = tempfile::tempdir()?;
+    let files = FileBackedSessionManager::new(folder.path())?;
+    let manager: Box<dyn SessionManager> = if cached {
+        Box::new(CachingSessionManager::new(files, Coherence::Checked)?)
+    } else {
+        Box::new(files)
+    };
+    let secret: Vec<u8> = (0..32).collect();
+    let sessions = SessionMiddleware::builder(manager, SigningKey::hmac_sha256(secret)?)
+        .cookie_name("sid")
+        .insecure_cookie()
+        .build()?;
+    let gate = Gate::new();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        System::new().block_on(async move {
+            let server = HttpServer::new(move || {
+                App::new()
+                    .wrap(sessions.clone())
+                    .app_data(web::Data::new(gate.clone()))
+                    .route("/set/{key}", web::post().to(set))
+                    .route("/slow/{key}", web::post().to(slow))
+                    .route("/increment", web::post().to(increment))
+                    .route("/count", web::post().to(count))
+                    .route("/keys", web::post().to(keys))
+                    .route("/logout", web::post().to(logout))
+                    .route("/renew", web::post().to(renew))
+                    .route("/entered", web::post().to(entered))
+                    .route("/release", web::post().to(release))
+            })
+            .workers(2)
+            .bind("127.0.0.1:0")
+            .map_err(|error| error.to_string());
+            match server {
+                Ok(server) => {
+                    let _ = sender.send(Ok(format!("http://{}", server.addrs()[0])));
+                    let _ = server.run().await;
+                }
+                Err(error) => drop(sender.send(Err(error))),
+            }
+        });
+    });
+    Ok(Server { url: receiver.recv()??, _folder: Some(folder) })
+}
+
+async fn set(session: Session, key: web::Path<String>) -> Answer<&'static str> {
+    session.insert(key.as_str(), 1)?;
+    Ok("ok")
+}
+
+async fn slow(
+    session: Session,
+    key: web::Path<String>,
+    gate: web::Data<Gate>,
+) -> Answer<&'static str> {
+    session.get::<u32>("private")?;
+    gate.pass().await;
+    session.insert(key.as_str(), 1)?;
+    Ok("ok")
+}
+
+async fn increment(session: Session) -> Answer<String> {
+    let count = session.update("count", |count: Option<u32>| count.unwrap_or(0) + 1).await?;
+    Ok(count.to_string())
+}
+
+async fn count(session: Session) -> Answer<String> {
+    Ok(session.get::<u32>("count")?.unwrap_or(0).to_string())
+}
+
+async fn keys(session: Session) -> Answer<String> {
+    Ok(session.entries::<u32>()?.into_keys().collect::<Vec<_>>().join(","))
+}
+
+async fn logout(session: Session) -> Answer<&'static str> {
+    session.destroy().await?;
+    Ok("ok")
+}
+
+async fn renew(session: Session) -> Answer<&'static str> {
+    session.renew()?;
+    Ok("ok")
+}
+
+async fn entered(gate: web::Data<Gate>) -> &'static str {
+    gate.entered().await;
+    "ok"
+}
+
+async fn release(gate: web::Data<Gate>) -> &'static str {
+    gate.release();
+    "ok"
+}

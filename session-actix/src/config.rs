@@ -1,0 +1,351 @@
+//! How a `SessionMiddleware` is put together.
+
+use std::{fmt, marker::PhantomData, num::NonZeroU32, sync::Arc, time::Duration};
+
+use session_core::{
+    Clock, KeyRing, MaxSessions, Observer, SessionInterface, SessionManager, SystemClock,
+};
+
+use crate::{
+    Error, Main, Result, SessionMiddleware,
+    guarded::Guarded,
+    set_cookie::{Attributes, SameSite, SetCookie},
+    skip::SkipPaths,
+    slot::{Outage, Shared},
+};
+
+/// Settings of a [`SessionMiddleware`]; every one has a default that is safe.
+///
+/// | setting | default |
+/// | --- | --- |
+/// | [`cookie_name`](Self::cookie_name) | `__Host-sid`; `sid` with `insecure_cookie` |
+/// | `Secure`, `HttpOnly` | both |
+/// | `SameSite` | `Lax` |
+/// | [`path`](Self::path), [`domain`](Self::domain) | `/`, none |
+/// | `Max-Age` | what is left of the lifetime |
+/// | [`idle_timeout`](Self::idle_timeout) | 1 day |
+/// | [`lifetime`](Self::lifetime), [`permanent_lifetime`](Self::permanent_lifetime) | 7 days, 31 days |
+/// | [`store_timeout`](Self::store_timeout) | 5 seconds a call |
+/// | when the store is out | 503 for handlers that ask for the session |
+///
+/// What is weaker than the default has a name that says so.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use session_actix::SessionMiddleware;
+/// use session_core::{MemorySessionManager, SigningKey};
+///
+/// # let secret: Vec<u8> = (0..32).collect();
+/// let sessions =
+///     SessionMiddleware::builder(MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?)
+///         .idle_timeout(Duration::from_secs(30 * 60))
+///         .same_site_strict()
+///         .skip_paths(["/static", "/health"])
+///         .build()?;
+/// # Ok::<(), session_actix::Error>(())
+/// ```
+#[must_use = "call `build`"]
+pub struct SessionMiddlewareBuilder<N = Main> {
+    manager: Arc<dyn SessionManager>,
+    keys: KeyRing,
+    cookie_name: Option<String>,
+    attributes: Attributes,
+    skip_paths: Vec<String>,
+    eager: bool,
+    outage: Outage,
+    store_timeout: Duration,
+    newcomers: Option<u32>,
+    clock: Arc<dyn Clock>,
+    policy: Vec<Setting>,
+    name: PhantomData<fn() -> N>,
+}
+
+/// A setting that is core's to check.
+type Setting =
+    Box<dyn FnOnce(session_core::SessionInterfaceBuilder) -> session_core::SessionInterfaceBuilder>;
+
+impl SessionMiddlewareBuilder {
+    pub(crate) fn new(manager: Arc<dyn SessionManager>, keys: KeyRing) -> Self {
+        Self {
+            manager,
+            keys,
+            cookie_name: None,
+            attributes: Attributes::default(),
+            skip_paths: Vec::new(),
+            eager: false,
+            outage: Outage::Refuse,
+            store_timeout: Duration::from_secs(5),
+            newcomers: None,
+            clock: Arc::new(SystemClock::new()),
+            policy: Vec::new(),
+            name: PhantomData,
+        }
+    }
+}
+
+impl<N> SessionMiddlewareBuilder<N> {
+    /// Names the middleware by a type, for applications with more than one: a handler gets the
+    /// session of this one as `Session<Admin>`. Give each its own
+    /// [`cookie_name`](Self::cookie_name).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::App;
+    /// use session_actix::{Session, SessionMiddleware};
+    /// # use session_core::{MemorySessionManager, SigningKey};
+    ///
+    /// struct Admin;
+    ///
+    /// async fn handler(visitor: Session, admin: Session<Admin>) {}
+    ///
+    /// # let secret: Vec<u8> = (0..32).collect();
+    /// # let (manager, key) = (MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?);
+    /// # let visitors = SessionMiddleware::new(manager.clone(), SigningKey::hmac_sha256(&secret)?)?;
+    /// let admins = SessionMiddleware::builder(manager, key)
+    ///     .named::<Admin>()
+    ///     .cookie_name("__Host-admin")
+    ///     .build()?;
+    /// let app = App::new().wrap(visitors).wrap(admins);
+    /// # Ok::<(), session_actix::Error>(())
+    /// ```
+    pub fn named<M>(self) -> SessionMiddlewareBuilder<M> {
+        SessionMiddlewareBuilder {
+            manager: self.manager,
+            keys: self.keys,
+            cookie_name: self.cookie_name,
+            attributes: self.attributes,
+            skip_paths: self.skip_paths,
+            eager: self.eager,
+            outage: self.outage,
+            store_timeout: self.store_timeout,
+            newcomers: self.newcomers,
+            clock: self.clock,
+            policy: self.policy,
+            name: PhantomData,
+        }
+    }
+
+    /// The cookie's name.
+    ///
+    /// With `__Host-` in front, as by default, a browser takes the cookie from this very host only,
+    /// over TLS or on localhost, and no other host of the domain can plant one. Cookies of another
+    /// name do not verify, whatever they hold: changing the name logs everyone out.
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookie_name = Some(name.into());
+        self
+    }
+
+    /// Leaves `Secure` out, so that the cookie travels over plain http, where anyone on the way can
+    /// read it. Without a name of its own the cookie is then called `sid`.
+    ///
+    /// Not needed on `localhost` and `127.0.0.1`, which browsers and curl hold to be secure.
+    pub fn insecure_cookie(mut self) -> Self {
+        self.attributes.secure = false;
+        self
+    }
+
+    /// Leaves `HttpOnly` out, so that scripts of the page can read the cookie, and any script that
+    /// gets into the page can send it away.
+    pub fn insecure_script_access(mut self) -> Self {
+        self.attributes.http_only = false;
+        self
+    }
+
+    /// Sends the cookie with `SameSite=None`: with requests that any other site makes. Such an
+    /// application must fend off forged requests itself. Needs `Secure`.
+    pub fn insecure_same_site_none(mut self) -> Self {
+        self.attributes.same_site = SameSite::None;
+        self
+    }
+
+    /// Sends the cookie with `SameSite=Strict`: also who follows a link from another site arrives
+    /// without it.
+    pub fn same_site_strict(mut self) -> Self {
+        self.attributes.same_site = SameSite::Strict;
+        self
+    }
+
+    /// The paths the browser sends the cookie with. No protection: pages of one host can reach each
+    /// other. Needs a name without `__Host-`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.attributes.path = path.into();
+        self
+    }
+
+    /// Shares the cookie with all hosts below `domain`; each of them can read it and plant another.
+    /// Needs a name without `__Host-`.
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.attributes.domain = Some(domain.into());
+        self
+    }
+
+    /// Sends the cookie with `Partitioned`: inside other sites each has a session of its own
+    /// (CHIPS).
+    pub fn partitioned(mut self) -> Self {
+        self.attributes.partitioned = true;
+        self
+    }
+
+    /// Leaves `Max-Age` out for sessions that are not permanent: the browser forgets the cookie
+    /// when it is closed, unless it restores its windows.
+    pub fn browser_session_cookie(mut self) -> Self {
+        self.attributes.browser_session = true;
+        self
+    }
+
+    /// Paths whose requests have no session: these and all below, compared by whole segments of the
+    /// decoded path without `.`, `..` and empty segments.
+    ///
+    /// Rarely needed, since a handler that asks for no session costs nothing. A handler there that
+    /// does ask is answered 500: its changes would be lost.
+    pub fn skip_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.skip_paths.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Opens the session of every request that brings a cookie before routing goes on, so that
+    /// [guards](crate::OpenedSession) can look at it. Costs every such request a call of the store.
+    pub fn eager(mut self) -> Self {
+        self.eager = true;
+        self
+    }
+
+    /// Gives handlers an empty session that can only be read when the store is out, instead of
+    /// answering 503.
+    ///
+    /// Everyone looks logged out to the handler then; nobody is, and no cookie is touched. Changes
+    /// are refused with 503. [`is_degraded`](crate::Session::is_degraded) tells.
+    pub fn read_only_when_unavailable(mut self) -> Self {
+        self.outage = Outage::ReadOnly;
+        self
+    }
+
+    /// How long one call of the store may take: 5 seconds unless set.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
+    /// At most this many sessions are begun in a second by this process; more are answered 503 with
+    /// `Retry-After`. Off unless set; visitors for whom nothing is stored do not count.
+    pub fn max_new_sessions_per_second(mut self, sessions: u32) -> Self {
+        self.newcomers = Some(sessions);
+        self
+    }
+
+    /// A label for the application: cookies of another realm do not verify, though they be signed
+    /// with the same secret.
+    pub fn realm(self, realm: impl Into<String>) -> Self {
+        let realm = realm.into();
+        self.policy(|builder| builder.realm(realm))
+    }
+
+    /// How long a session lasts that nobody uses: 1 day unless set.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.policy(move |builder| builder.idle_timeout(timeout))
+    }
+
+    /// How long a session lasts after its last login, or its beginning, however busy it is: 7 days
+    /// unless set.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        self.policy(move |builder| builder.lifetime(lifetime))
+    }
+
+    /// The idle timeout of permanent sessions: as their lifetime unless set.
+    pub fn permanent_idle_timeout(self, timeout: Duration) -> Self {
+        self.policy(move |builder| builder.permanent_idle_timeout(timeout))
+    }
+
+    /// The lifetime of permanent sessions: 31 days unless set.
+    pub fn permanent_lifetime(self, lifetime: Duration) -> Self {
+        self.policy(move |builder| builder.permanent_lifetime(lifetime))
+    }
+
+    /// Replaces the token of a session in use when it is this old; off unless set.
+    pub fn rotate_every(self, interval: Duration) -> Self {
+        self.policy(move |builder| builder.rotate_every(interval))
+    }
+
+    /// How many sessions a principal may have; no limit unless set.
+    pub fn max_sessions(self, max: MaxSessions) -> Self {
+        self.policy(move |builder| builder.max_sessions(max))
+    }
+
+    /// The most bytes the keys and values of a session may have together: 64 KiB unless set.
+    pub fn max_bytes(self, bytes: usize) -> Self {
+        self.policy(move |builder| builder.max_bytes(bytes))
+    }
+
+    /// The clock sessions expire by; give the manager the same.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Whom to tell of every [event](session_core::Event).
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        self.policy(|builder| builder.observer(observer))
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](session_core::ErrorKind::Config), with what to change: a cookie that
+    /// browsers would drop (`__Host-` with a domain, `SameSite=None` or `Partitioned` without
+    /// `Secure`), a name, path or domain that cannot be written, a skip path that is none, a time
+    /// limit or cap of zero, and what
+    /// [`SessionInterface`](session_core::SessionInterfaceBuilder::build) refuses.
+    pub fn build(self) -> Result<SessionMiddleware<N>> {
+        let default = if self.attributes.secure { "__Host-sid" } else { "sid" };
+        let cookie_name = self.cookie_name.as_deref().unwrap_or(default);
+        if self.store_timeout.is_zero() {
+            return Err(Error::config(
+                "a store timeout of zero refuses every call: give it longer",
+            ));
+        }
+        let mut guarded = Guarded::new(self.manager, self.store_timeout);
+        if let Some(per_second) = self.newcomers {
+            let per_second = NonZeroU32::new(per_second).ok_or_else(|| {
+                Error::config("a cap of no new session lets nobody in: raise it or leave it out")
+            })?;
+            guarded = guarded.newcomers(per_second, Arc::clone(&self.clock));
+        }
+        let builder = SessionInterface::builder(guarded, self.keys)
+            .cookie_name(cookie_name)
+            .clock(self.clock);
+        let interface =
+            self.policy.into_iter().fold(builder, |builder, set| set(builder)).build()?;
+        let set_cookie = SetCookie::new(cookie_name, &self.attributes)?;
+        let skip_paths = SkipPaths::new(&self.skip_paths)?;
+        Ok(SessionMiddleware::from_shared(Shared {
+            interface,
+            set_cookie,
+            skip_paths,
+            eager: self.eager,
+            outage: self.outage,
+        }))
+    }
+
+    fn policy(
+        mut self,
+        set: impl FnOnce(session_core::SessionInterfaceBuilder) -> session_core::SessionInterfaceBuilder
+        + 'static,
+    ) -> Self {
+        self.policy.push(Box::new(set));
+        self
+    }
+}
+
+impl<N> fmt::Debug for SessionMiddlewareBuilder<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionMiddlewareBuilder")
+            .field("cookie_name", &self.cookie_name)
+            .field("attributes", &self.attributes)
+            .field("skip_paths", &self.skip_paths)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! Several sessions in one application, and ways to one that are not extractors.
+
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    error::ErrorUnauthorized,
+    guard,
+    http::StatusCode,
+    middleware::{self, Next, NormalizePath},
+    test, web,
+};
+use session_actix::{OpenedSession, Session, SessionExt, testing::Visitor};
+
+use crate::support::{Faulty, Mode, builder, ok, sessions};
+
+struct Admin;
+
+#[actix_web::test]
+async fn two_names_are_two_sessions_with_a_cookie_each() {
+    let (visitors, admins) = (Faulty::default(), Faulty::default());
+    let admin = builder(&admins).named::<Admin>().cookie_name("__Host-admin").build().unwrap();
+    let write = async |session: Session, admin: Session<Admin>| {
+        session.insert("n", 1)?;
+        admin.insert("n", 2)?;
+        ok("")
+    };
+    let read = async |session: Session, admin: Session<Admin>| {
+        ok(format!("{:?} {:?}", session.get::<u8>("n")?, admin.get::<u8>("n")?))
+    };
+    let app = App::new()
+        .wrap(sessions(&visitors))
+        .wrap(admin)
+        .route("/", web::post().to(write))
+        .route("/", web::get().to(read));
+    let app = test::init_service(app).await;
+    let response = test::call_service(&app, test::TestRequest::post().to_request()).await;
+    let pairs: Vec<_> = response
+        .headers()
+        .get_all("set-cookie")
+        .map(|header| header.to_str().unwrap().split(';').next().unwrap().to_owned())
+        .collect();
+    let [first, second] = &pairs[..] else { panic!("{pairs:?}") };
+    assert_eq!((visitors.len(), admins.len()), (1, 1));
+    let get = async |cookie: String| {
+        let request = test::TestRequest::get().insert_header(("cookie", cookie)).to_request();
+        test::call_and_read_body(&app, request).await
+    };
+    assert_eq!(get(format!("{first}; {second}")).await, "Some(1) Some(2)");
+    // A cookie of one name is worth nothing under the other.
+    let crossed = |pair: &str, to: &str| format!("{to}={}", pair.split_once('=').unwrap().1);
+    let (visitor, admin) = if first.contains("admin") { (second, first) } else { (first, second) };
+    assert_eq!(get(crossed(visitor, "__Host-admin")).await, "None None");
+    assert_eq!(get(crossed(admin, "__Host-sid")).await, "None None");
+}
+
+#[actix_web::test]
+async fn a_name_without_its_middleware_is_an_error_of_the_program() {
+    let read = async |admin: Session<Admin>| format!("{}", admin.is_new());
+    let app = App::new().wrap(sessions(&Faulty::default())).route("/", web::get().to(read));
+    let app = test::init_service(app).await;
+    let response = test::call_service(&app, test::TestRequest::get().to_request()).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+async fn members_only<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let session = request.session().await?;
+    if session.principal().is_none() {
+        return Err(ErrorUnauthorized("log in first"));
+    }
+    session.update("seen", |seen: Option<u32>| seen.unwrap_or(0) + 1).await?;
+    next.call(request).await
+}
+
+#[actix_web::test]
+async fn middleware_inside_reaches_the_session_the_handler_has() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let app = App::new().wrap(middleware::from_fn(members_only)).wrap(sessions.clone()).route(
+        "/",
+        web::get().to(async |session: Session| ok(format!("{:?}", session.get::<u32>("seen")?))),
+    );
+    let app = test::init_service(app).await;
+    let refused = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
+    let refused = refused.err().expect("not logged in").error_response();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(refused.headers().get("vary").unwrap(), "Cookie");
+    let visitor =
+        Visitor::with(&sessions, async |session| session.bind("ada").await).await.unwrap();
+    let before = manager.calls();
+    let request = test::TestRequest::get().insert_header(visitor.cookie()).to_request();
+    assert_eq!(test::call_and_read_body(&app, request).await, "Some(1)");
+    assert_eq!(manager.calls(), before + 2, "one get and one put");
+}
+
+#[actix_web::test]
+async fn a_guard_sees_the_session_of_an_eager_middleware() {
+    let manager = Faulty::default();
+    let eager = builder(&manager).eager().build().unwrap();
+    let member = |request: &guard::GuardContext<'_>| {
+        request.opened_session().is_some_and(|session| session.principal().is_some())
+    };
+    let app = App::new()
+        .wrap(eager.clone())
+        .service(
+            web::scope("/area")
+                .guard(guard::fn_guard(member))
+                .route("", web::get().to(async || "members")),
+        )
+        .route("/area", web::get().to(async || "strangers"))
+        .route("/plain", web::get().to(async || "ok"));
+    let app = test::init_service(app).await;
+    let visitor = Visitor::with(&eager, async |session| session.bind("ada").await).await.unwrap();
+    let get = async |path: &str| {
+        let request = test::TestRequest::with_uri(path).insert_header(visitor.cookie());
+        test::call_service(&app, request.to_request()).await
+    };
+    let response = get("/area").await;
+    assert_eq!(response.headers().get("vary").unwrap(), "Cookie");
+    assert_eq!(test::read_body(response).await, "members");
+    let request = test::TestRequest::with_uri("/area").to_request();
+    assert_eq!(test::call_and_read_body(&app, request).await, "strangers");
+    // What needs no session works on without one.
+    manager.set(Mode::Fails);
+    assert_eq!(test::read_body(get("/plain").await).await, "ok");
+    assert_eq!(test::read_body(get("/area").await).await, "strangers");
+}
+
+#[actix_web::test]
+async fn nested_scopes_and_normalised_paths_have_the_same_session() {
+    let manager = Faulty::default();
+    let count = async |session: Session| {
+        let n = session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?;
+        ok(n.to_string())
+    };
+    let inner = web::scope("/b").route("/c", web::get().to(count));
+    let sessions = sessions(&manager);
+    let app = App::new()
+        .wrap(sessions.clone())
+        .wrap(NormalizePath::trim())
+        .service(web::scope("/a").service(inner).route("/c", web::get().to(count)));
+    let app = test::init_service(app).await;
+    let visitor = Visitor::with(&sessions, async |session| session.insert("n", 0)).await.unwrap();
+    let mut seen = Vec::new();
+    for path in ["/a/b/c", "/a/c", "/a//b/c/", "/a/b/c?x=1"] {
+        let request = test::TestRequest::with_uri(path).insert_header(visitor.cookie());
+        seen.push(test::call_and_read_body(&app, request.to_request()).await);
+    }
+    assert_eq!(seen, ["1", "2", "3", "4"]);
+}

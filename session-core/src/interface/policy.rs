@@ -1,0 +1,167 @@
+//! How long sessions last, and how much they hold.
+
+use std::time::Duration;
+
+use crate::{Error, Record, Result, Timestamp, record::Contents};
+
+/// What happens at the login that would be one session too many for its principal.
+///
+/// Soft under races: two logins at the same moment may both be counted before either is stored.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MaxSessions {
+    /// There is no limit.
+    #[default]
+    Unlimited,
+    /// The login is refused with [`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions).
+    Refuse(usize),
+    /// The oldest sessions are ended.
+    EndOldest(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) idle: Duration,
+    pub(crate) lifetime: Duration,
+    pub(crate) permanent_idle: Option<Duration>,
+    pub(crate) permanent_lifetime: Duration,
+    pub(crate) rotate_every: Option<Duration>,
+    pub(crate) max_sessions: MaxSessions,
+    pub(crate) max_bytes: usize,
+}
+
+impl Policy {
+    /// How long the old token lives after the new one was first presented.
+    pub(crate) const GRACE: Duration = Duration::from_secs(30);
+    /// How long a write under a replaced token is told that it came too late, before it starts a
+    /// session of its own.
+    pub(crate) const STALE: Duration = Duration::from_secs(60);
+    /// How long a save goes on against other writers.
+    pub(crate) const CONTENTION: Duration = Duration::from_secs(5);
+    /// Activity is written back when this part of the idle timeout has passed since it last was.
+    const TOUCH_PART: u32 = 10;
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let hour = Duration::from_secs(3600);
+        let named = [
+            ("idle timeout", self.idle),
+            ("lifetime", self.lifetime),
+            ("idle timeout of permanent sessions", self.permanent_idle.unwrap_or(hour)),
+            ("lifetime of permanent sessions", self.permanent_lifetime),
+            ("rotation interval", self.rotate_every.unwrap_or(hour)),
+        ];
+        for (name, duration) in named {
+            if duration < Duration::from_secs(1) {
+                return Err(Error::config(format!(
+                    "the {name} is less than a second: give it at least one"
+                )));
+            }
+        }
+        let pairs = [
+            ("idle timeout", self.idle, "lifetime", self.lifetime),
+            (
+                "idle timeout of permanent sessions",
+                self.idle_of(true),
+                "lifetime of permanent sessions",
+                self.permanent_lifetime,
+            ),
+            ("lifetime", self.lifetime, "lifetime of permanent sessions", self.permanent_lifetime),
+        ];
+        for (shorter, short, longer, long) in pairs {
+            if short > long {
+                return Err(Error::config(format!(
+                    "the {shorter} is longer than the {longer}: shorten the first or lengthen the second"
+                )));
+            }
+        }
+        if self.max_bytes == 0 || self.max_bytes > Self::LARGEST {
+            return Err(Error::config(format!(
+                "the size limit of a session is outside 1 to {} bytes",
+                Self::LARGEST
+            )));
+        }
+        if matches!(self.max_sessions, MaxSessions::Refuse(0) | MaxSessions::EndOldest(0)) {
+            return Err(Error::config(
+                "a limit of zero sessions lets nobody log in: give at least 1",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Leaves room for the header, the seal, and what is kept beside the values.
+    const LARGEST: usize = Record::MAX_BYTES - 16 * 1024;
+
+    pub(crate) fn idle_of(&self, permanent: bool) -> Duration {
+        if permanent { self.permanent_idle.unwrap_or(self.permanent_lifetime) } else { self.idle }
+    }
+
+    pub(crate) fn lifetime_of(&self, permanent: bool) -> Duration {
+        if permanent { self.permanent_lifetime } else { self.lifetime }
+    }
+
+    /// When a session of these contents ends at the latest: the lifetime runs from the last login,
+    /// else from creation.
+    ///
+    /// On a clock that was set back since, it ends no later than a session that began now.
+    pub(crate) fn deadline(&self, contents: &Contents, now: Timestamp) -> Timestamp {
+        let began = contents.authenticated_at.unwrap_or(contents.created_at).min(now);
+        began.saturating_add(self.lifetime_of(contents.data.permanent))
+    }
+
+    /// Whether the session is over, by what the record says and by what the policy says today.
+    pub(crate) fn is_over(&self, record: &Record, contents: &Contents, now: Timestamp) -> bool {
+        record.is_expired(now) || now >= self.deadline(contents, now)
+    }
+
+    /// The idle deadline a session gets when it is used now.
+    pub(crate) fn expires_at(
+        &self,
+        contents: &Contents,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        now.saturating_add(self.idle_of(contents.data.permanent)).min(deadline)
+    }
+
+    /// The idle deadline to write back, if enough of the old one has passed, or if the old one lies
+    /// further ahead than the clock and the policy allow.
+    pub(crate) fn touch_due(
+        &self,
+        record: &Record,
+        contents: &Contents,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let fresh = self.expires_at(contents, record.deadline(), now);
+        let step = self.idle_of(contents.data.permanent) / Self::TOUCH_PART;
+        let stored = record.expires_at();
+        (stored > fresh || (fresh > stored && fresh.saturating_since(stored) >= step))
+            .then_some(fresh)
+    }
+
+    /// When the session was last used, as exactly as activity is written back.
+    pub(crate) fn last_seen(
+        &self,
+        record: &Record,
+        contents: &Contents,
+        now: Timestamp,
+    ) -> Timestamp {
+        // A deadline cut short by the absolute one says less; creation and login are uses too.
+        let derived = record.expires_at().saturating_sub(self.idle_of(contents.data.permanent));
+        derived.max(contents.authenticated_at.unwrap_or(contents.created_at)).min(now)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 60 * 60);
+        Self {
+            idle: day,
+            lifetime: 7 * day,
+            permanent_idle: None,
+            permanent_lifetime: 31 * day,
+            rotate_every: None,
+            max_sessions: MaxSessions::default(),
+            max_bytes: 64 * 1024,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Requests of one browser at the same time.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use session_core::{ErrorKind, Event, ManagedSession, Saved};
+
+use crate::{
+    memory::block_on,
+    world::{MINUTE, SECOND, World, cookie, finish, key, open, sends_nothing},
+};
+
+#[test]
+fn two_hundred_writes_of_different_keys_are_all_kept() {
+    let world = World::new();
+    let cookie = world.visit();
+    let sessions: Vec<_> = (0..200).map(|_| world.open(&cookie)).collect();
+    for (at, session) in sessions.iter().enumerate() {
+        session.insert(format!("key {at}"), &at).unwrap();
+    }
+    let finished = block_on(join_all(sessions.iter().map(ManagedSession::finish)));
+    assert!(finished.iter().all(|finished| finished.as_ref().unwrap().saved == Saved::Stored));
+    assert_eq!(world.open(&cookie).len(), 201);
+}
+
+#[test]
+fn two_hundred_increments_have_two_hundred_answers() {
+    let world = World::new();
+    let cookie = world.visit();
+    let servers = [world.server.clone(), world.another(key(1), |builder| builder)];
+    let sessions: Vec<_> = (0..200).map(|at| open(&servers[at % 2], &cookie)).collect();
+    let increments = sessions
+        .iter()
+        .map(|session| session.update("count", |count: Option<u32>| count.unwrap_or(0) + 1));
+    let numbers: HashSet<u32> =
+        block_on(join_all(increments)).into_iter().map(Result::unwrap).collect();
+    assert_eq!(numbers, (1..=200).collect());
+    assert_eq!(world.open(&cookie).get::<u32>("count").unwrap(), Some(200));
+}
+
+#[test]
+fn a_value_taken_by_many_at_once_has_one_taker() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("ticket", "admit one").unwrap();
+    session.insert("other", &1).unwrap();
+    let cookie = cookie(finish(&session));
+    let sessions: Vec<_> = (0..50).map(|_| world.open(&cookie)).collect();
+    let takers =
+        block_on(join_all(sessions.iter().map(|session| session.take::<String>("ticket"))));
+    let got = takers.into_iter().filter_map(Result::unwrap).count();
+    assert_eq!(got, 1);
+}
+
+#[test]
+fn a_slow_request_does_not_bring_a_logged_out_session_back() {
+    let world = World::new();
+    let cookie = world.login("alice");
+    let [slow, reader, renewer, updater] = [(); 4].map(|()| world.open(&cookie));
+    block_on(world.open(&cookie).destroy()).unwrap();
+    slow.insert("cart", &1).unwrap();
+    renewer.renew().unwrap();
+    world.clock.advance(20 * MINUTE);
+    for session in [&slow, &renewer] {
+        let finished = finish(session);
+        assert_eq!(finished.saved, Saved::Gone);
+        assert!(sends_nothing(&finished));
+    }
+    let finished = finish(&reader);
+    assert_eq!(finished.saved, Saved::Unchanged, "a request that only read is answered");
+    assert!(sends_nothing(&finished));
+    let error = block_on(updater.update("n", |_: Option<u32>| 1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone);
+    let error = block_on(updater.bind("alice")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone);
+    assert!(world.store.is_empty());
+    assert!(world.notes.take().contains(&Event::Gone));
+}
+
+#[test]
+fn a_handler_that_saw_its_session_gone_is_not_told_again() {
+    let world = World::new();
+    let cookie = world.visit();
+    let session = world.open(&cookie);
+    block_on(world.open(&cookie).destroy()).unwrap();
+    session.insert("a", &1).unwrap();
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Gone);
+    assert_eq!(finish(&session).saved, Saved::Unchanged);
+    let session = world.open(&world.visit());
+    block_on(session.destroy()).unwrap();
+    assert_eq!(finish(&session).saved, Saved::Unchanged);
+}
+
+#[test]
+fn nothing_of_a_request_opened_before_a_login_is_in_the_session_after_it() {
+    let world = World::new();
+    let before = world.visit();
+    let slow = world.open(&before);
+    let session = world.open(&before);
+    block_on(session.bind("alice")).unwrap();
+    let after = cookie(finish(&session));
+    slow.insert("planted", &1).unwrap();
+    assert_eq!(finish(&slow).saved, Saved::Gone);
+    assert!(!world.is_alive(&before));
+    let session = world.open(&after);
+    assert!(!session.contains_key("planted"));
+    assert!(session.contains_key("value"), "what was there before the login stays");
+}
+
+#[test]
+fn a_write_under_a_replaced_token_is_refused_for_a_minute_and_starts_a_session_after_it() {
+    let world = World::new();
+    let before = world.visit();
+    let session = world.open(&before);
+    session.renew().unwrap();
+    let after = cookie(finish(&session));
+    let session = world.open(&before);
+    assert!(session.is_new());
+    assert!(sends_nothing(&finish(&session)), "reading is anonymous, and says nothing");
+    world.clock.advance(MINUTE - SECOND);
+    let session = world.open(&before);
+    session.insert("x", &1).unwrap();
+    let finished = finish(&session);
+    assert_eq!(finished.saved, Saved::Gone);
+    assert!(sends_nothing(&finished), "the newer cookie is not overwritten");
+    world.clock.advance(SECOND);
+    let session = world.open(&before);
+    session.insert("x", &1).unwrap();
+    let new = cookie(finish(&session));
+    assert!(world.is_alive(&after) && world.is_alive(&new));
+    assert_ne!(new[..36], after[..36]);
+}
+
+#[test]
+fn two_cookies_of_different_live_sessions_mean_none() {
+    let world = World::new();
+    let [mine, planted] = [world.visit(), world.visit()];
+    let dead = world.visit();
+    block_on(world.open(&dead).destroy()).unwrap();
+    let open = |cookies: &[&str]| {
+        block_on(world.server.open(cookies.iter().map(|cookie| cookie.as_bytes()))).unwrap()
+    };
+    assert!(open(&[&mine, &planted]).is_new());
+    assert!(open(&[&planted, &mine]).is_new());
+    assert!(!open(&[&mine, &mine]).is_new());
+    assert!(!open(&["rubbish", &dead, &mine]).is_new());
+    assert!(!open(&[&mine, &dead, "rubbish"]).is_new());
+    let many: Vec<_> = std::iter::repeat_n("rubbish", 100).chain([mine.as_str()]).collect();
+    assert!(open(&many).is_new(), "only so many are looked at");
+}

@@ -1,0 +1,274 @@
+//! What one request does to a session, and what it leaves.
+
+use session_core::{CookieAction, ErrorKind, Event, Saved, Status};
+
+use crate::{
+    memory::block_on,
+    world::{MINUTE, World, cookie, finish, key, sends_nothing},
+};
+
+#[test]
+fn nothing_is_stored_or_sent_for_a_visitor_until_a_value_is_put_in() {
+    let world = World::new();
+    for _ in 0..10_000 {
+        let session = world.open("");
+        assert_eq!(session.get::<u32>("visits").unwrap(), None);
+        session.clear().unwrap();
+        session.remove("visits").unwrap();
+        session.renew().unwrap();
+        session.set_permanent(true).unwrap();
+        session.set_label(Some("nobody")).unwrap();
+        block_on(session.destroy()).unwrap();
+        assert_eq!(block_on(session.take::<u32>("visits")).unwrap(), None);
+        assert!(sends_nothing(&finish(&session)));
+    }
+    assert!(world.store.is_empty());
+}
+
+#[test]
+fn a_session_is_found_again_by_its_cookie() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("name", "Zoë").unwrap();
+    session.insert("list", &vec![1, 2, 3]).unwrap();
+    assert_eq!(session.status(), Status::Changed);
+    let finished = finish(&session);
+    assert_eq!(finished.saved, Saved::Stored);
+    let session = world.open(&cookie(finished));
+    assert!(!session.is_new());
+    assert_eq!(session.get::<String>("name").unwrap().as_deref(), Some("Zoë"));
+    assert_eq!(session.remove_as::<Vec<u32>>("list").unwrap(), Some(vec![1, 2, 3]));
+    assert!(!session.contains_key("list"));
+    let finished = finish(&session);
+    assert_eq!(finished.saved, Saved::Stored);
+    assert!(sends_nothing(&finished), "the browser has the right cookie");
+}
+
+#[test]
+fn a_request_without_changes_writes_nothing() {
+    let world = World::new();
+    let cookie = world.visit();
+    let session = world.open(&cookie);
+    session.insert("value", &1).unwrap();
+    session.remove("nothing").unwrap();
+    assert_eq!(session.status(), Status::Unchanged);
+    assert_eq!(finish(&session).saved, Saved::Unchanged);
+    world.notes.take();
+    assert_eq!(block_on(world.open(&cookie).save()).unwrap(), Saved::Unchanged);
+    assert_eq!(world.notes.take(), []);
+}
+
+#[test]
+fn values_of_another_type_are_refused_and_kept() {
+    let world = World::new();
+    let session = world.open(&world.visit());
+    assert_eq!(session.get::<String>("value").unwrap_err().kind(), ErrorKind::Codec);
+    let error = block_on(session.take::<String>("value")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+    let error = block_on(session.update("value", |_: Option<String>| String::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+    assert_eq!(session.get::<u32>("value").unwrap(), Some(1));
+}
+
+#[test]
+fn a_field_that_moved_in_its_struct_is_read_by_its_name() {
+    #[derive(serde::Serialize)]
+    struct Before {
+        host: String,
+        user: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct After {
+        user: String,
+        host: String,
+    }
+    let world = World::new();
+    let session = world.open("");
+    session.insert("it", &Before { host: "h".into(), user: "u".into() }).unwrap();
+    let after: After = session.get("it").unwrap().unwrap();
+    assert_eq!((after.user.as_str(), after.host.as_str()), ("u", "h"));
+    finish(&session);
+}
+
+#[test]
+fn a_session_that_outgrows_its_limit_is_refused_at_insert_and_keeps_what_it_had() {
+    let world = World::with(key(1), |builder| builder.max_bytes(1_000));
+    let session = world.open("");
+    session.insert("small", "value").unwrap();
+    let error = session.insert("large", &"x".repeat(1_000)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let error = session.insert("small", &"x".repeat(1_000)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let error = block_on(session.update("small", |_: Option<String>| "x".repeat(1_000)));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::TooLarge);
+    assert_eq!(session.entries::<String>().unwrap().len(), 1);
+    let session = world.open(&cookie(finish(&session)));
+    assert_eq!(session.get::<String>("small").unwrap().as_deref(), Some("value"));
+}
+
+#[test]
+fn a_session_stored_under_a_higher_limit_may_be_read_and_made_smaller() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("a", &"x".repeat(600)).unwrap();
+    session.insert("b", &"x".repeat(600)).unwrap();
+    let cookie = cookie(finish(&session));
+    let strict = world.another(key(1), |builder| builder.max_bytes(1_000));
+    let session = crate::world::open(&strict, &cookie);
+    session.remove("a").unwrap();
+    assert_eq!(finish(&session).saved, Saved::Stored);
+}
+
+#[test]
+fn a_session_that_ends_a_request_empty_and_unbound_is_removed() {
+    let world = World::new();
+    let cookie = world.visit();
+    let session = world.open(&cookie);
+    session.clear().unwrap();
+    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
+    assert!(world.store.is_empty());
+    let bound = world.login("alice");
+    assert!(world.is_alive(&bound), "one that belongs to somebody stays");
+}
+
+#[test]
+fn a_message_shown_once_leaves_no_session_behind() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("message", "saved").unwrap();
+    let session = world.open(&cookie(finish(&session)));
+    assert_eq!(block_on(session.take::<String>("message")).unwrap().as_deref(), Some("saved"));
+    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
+    assert!(world.store.is_empty());
+}
+
+#[test]
+fn what_is_put_in_after_a_purge_belongs_to_a_new_session() {
+    let world = World::new();
+    let old = world.login("alice");
+    let session = world.open(&old);
+    session.insert("secret", &1).unwrap();
+    session.purge().unwrap();
+    assert_eq!((session.status(), session.principal()), (Status::Purged, None));
+    assert!(session.is_empty());
+    session.insert("message", "good bye").unwrap();
+    let new = cookie(finish(&session));
+    assert!(!world.is_alive(&old));
+    let session = world.open(&new);
+    assert_eq!(session.entries::<String>().unwrap().len(), 1);
+    assert_eq!(session.principal(), None);
+    assert_ne!(new[..36], old[..36], "another sid");
+}
+
+#[test]
+fn a_destroyed_session_is_refused_and_its_cookie_removed() {
+    let world = World::new();
+    let cookie = world.login("alice");
+    let session = world.open(&cookie);
+    block_on(session.destroy()).unwrap();
+    assert!(!world.is_alive(&cookie), "before the response has left");
+    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
+    assert!(world.notes.take().contains(&Event::Destroyed));
+    let session = world.open(&cookie);
+    assert!(sends_nothing(&finish(&session)), "the next request has ended nothing");
+}
+
+#[test]
+fn a_change_after_the_head_has_left_is_an_error_unless_the_handler_saves_by_itself() {
+    let world = World::new();
+    let session = world.open(&world.visit());
+    finish(&session);
+    assert_eq!(session.insert("late", &1).unwrap_err().kind(), ErrorKind::Finished);
+    assert_eq!(session.clear().unwrap_err().kind(), ErrorKind::Finished);
+    assert_eq!(session.renew().unwrap_err().kind(), ErrorKind::Finished);
+    assert_eq!(block_on(session.update("n", |n: Option<u32>| n.map_or(1, |n| n + 1))).unwrap(), 1);
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Unchanged);
+    session.insert("late", &1).unwrap();
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Stored);
+    let error = block_on(session.bind("alice")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Finished, "no cookie can be sent any more");
+    assert_eq!(session.renew().unwrap_err().kind(), ErrorKind::Finished);
+}
+
+#[test]
+fn a_visitor_cannot_get_a_session_after_the_head_has_left() {
+    let world = World::new();
+    let session = world.open("");
+    finish(&session);
+    let error = block_on(session.update("n", |_: Option<u32>| 1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Finished);
+    assert!(world.store.is_empty());
+}
+
+#[test]
+fn changes_that_nobody_saves_are_told() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("value", &1).unwrap();
+    drop(session);
+    assert_eq!(world.notes.take(), [Event::Lost]);
+}
+
+#[test]
+fn clones_are_one_session() {
+    let world = World::new();
+    let session = world.open("");
+    let clone = session.clone();
+    session.insert("a", &1).unwrap();
+    clone.insert("b", &2).unwrap();
+    assert_eq!(block_on(clone.save()).unwrap(), Saved::Stored);
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Unchanged);
+    assert_eq!(world.store.len(), 1);
+    finish(&session);
+}
+
+#[test]
+fn a_long_connection_learns_that_its_session_ended() {
+    let world = World::new();
+    let cookie = world.login("alice");
+    let session = world.open(&cookie);
+    finish(&session);
+    assert!(block_on(session.is_live()).unwrap());
+    block_on(world.server.revoke_all("alice", None)).unwrap();
+    assert!(!block_on(session.is_live()).unwrap());
+    let replaced = world.open(&world.login("bob"));
+    finish(&replaced);
+    let handle = replaced.handle().unwrap();
+    world.clock.advance(MINUTE);
+    assert!(block_on(world.server.revoke("bob", &handle)).unwrap());
+    assert!(!block_on(replaced.is_live()).unwrap());
+}
+
+#[test]
+fn a_take_or_an_update_counts_what_was_put_in_before_it() {
+    for known in [false, true] {
+        let world = World::new();
+        let before = if known { world.visit() } else { String::new() };
+        let session = world.open(&before);
+        session.insert("ticket", &7).unwrap();
+        assert_eq!(block_on(session.take::<u32>("ticket")).unwrap(), Some(7));
+        assert_eq!(block_on(session.take::<u32>("ticket")).unwrap(), None, "once");
+        session.insert("value", &5).unwrap();
+        assert_eq!(block_on(session.update("value", |_: Option<u32>| 1)).unwrap(), 1);
+        assert_eq!(session.get::<u32>("value").unwrap(), Some(1));
+        let finished = finish(&session);
+        let session = world.open(&if known { before.clone() } else { cookie(finished) });
+        assert_eq!(
+            session.entries::<u32>().unwrap().into_iter().collect::<Vec<_>>(),
+            [("value".into(), 1)]
+        );
+    }
+}
+
+#[test]
+fn what_a_session_is_to_be_like_waits_for_its_first_value() {
+    let world = World::new();
+    let session = world.open("");
+    session.set_permanent(true).unwrap();
+    session.set_label(Some("phone")).unwrap();
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Unchanged);
+    session.insert("value", &1).unwrap();
+    let session = world.open(&cookie(finish(&session)));
+    assert!(session.permanent());
+    assert_eq!(session.label().as_deref(), Some("phone"));
+}

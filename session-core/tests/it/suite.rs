@@ -1,0 +1,176 @@
+//! The suite of the suite: for every check of the conformance suite there is a manager that is
+//! wrong in just that way, and the check catches it.
+
+mod abilities;
+mod fault;
+mod faulty;
+
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use session_core::{
+    Clock, ManualClock, Timestamp,
+    conformance::{self, FeedHarness, Harness},
+};
+
+use self::{fault::Fault, faulty::FaultyManager};
+use crate::memory::block_on;
+
+thread_local! {
+    /// What is wrong with the managers that checks of this thread start.
+    static FAULT: Cell<Fault> = const { Cell::new(Fault::None) };
+}
+
+struct Faulty {
+    clock: Arc<ManualClock>,
+    manager: FaultyManager,
+}
+
+impl Harness for Faulty {
+    type Manager = FaultyManager;
+
+    fn start() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        Self { manager: FaultyManager::new(FAULT.get(), clock.clone()), clock }
+    }
+
+    fn manager(&self) -> &Self::Manager {
+        &self.manager
+    }
+
+    fn reopen(&self) -> Self::Manager {
+        self.manager.reopen()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        block_on(future)
+    }
+
+    fn wait(&self) {}
+}
+
+impl FeedHarness for Faulty {
+    fn break_feed(&self) {
+        self.manager.break_feed();
+    }
+}
+
+/// Every check, and what it is there to catch.
+const CULPRITS: &[(&str, Fault)] = &[
+    ("base::absent_is_none", Fault::ReturnsARecordOfAnother),
+    ("base::removed_is_none", Fault::RemovesNothing),
+    ("base::remove_absent_is_gone", Fault::SaysRemovedOfNothing),
+    ("base::remove_names_the_version", Fault::RemovesAnyVersion),
+    ("base::expired_is_none", Fault::ReturnsExpired),
+    ("base::expiry_at_the_deadline", Fault::ExpiresAfterTheDeadline),
+    ("base::an_expired_record_is_gone_for_put_touch_and_remove", Fault::PutFindsExpired),
+    ("base::an_expired_record_is_gone_for_put_touch_and_remove", Fault::TouchFindsExpired),
+    ("base::an_expired_record_is_gone_for_put_touch_and_remove", Fault::RemoveFindsExpired),
+    ("base::an_expired_record_may_be_created_again", Fault::ExpiredStandsInTheWay),
+    ("base::exists_agrees_with_get", Fault::ExistsFindsExpired),
+    ("base::put_then_get_returns_the_same_bytes", Fault::ChangesAByte),
+    ("base::put_then_get_returns_the_same_bytes", Fault::LosesTheTag),
+    ("base::arbitrary_bytes_round_trip", Fault::KeepsTextOnly),
+    ("base::empty_and_largest_body_round_trip", Fault::RefusesLargeOnes),
+    ("base::records_do_not_bleed", Fault::WritesTheBodyNextDoorToo),
+    ("base::get_does_not_touch", Fault::GetTouches),
+    ("base::create_never_replaces", Fault::CreateReplaces),
+    ("base::put_names_the_version_it_replaces", Fault::PutReplacesAnyVersion),
+    ("base::put_never_resurrects", Fault::PutCreates),
+    ("base::put_replaces_the_whole_record", Fault::LeavesTheOldTail),
+    ("base::putting_an_expired_record_leaves_nothing_live", Fault::DropsWhatComesLate),
+    ("base::touch_moves_the_deadline", Fault::TouchDoesNothing),
+    ("base::touch_names_the_version", Fault::TouchesAnyVersion),
+    ("base::touch_never_resurrects", Fault::SaysTouchedOfNothing),
+    ("base::touch_is_clamped_to_the_absolute_deadline", Fault::TouchLeadsBeyondTheDeadline),
+    ("base::touch_can_shorten", Fault::TouchOnlyExtends),
+    ("base::touch_keeps_bytes_and_version", Fault::TouchCountsAsAPut),
+    ("base::parallel_puts_have_one_winner", Fault::ChecksFirstAndWritesLater),
+    ("base::parallel_puts_leave_one_whole_record", Fault::WritesInTwoHalves),
+    ("base::a_dropped_future_leaves_a_whole_record", Fault::RemovesBeforeItWrites),
+    ("base::debug_hides_ids_and_bytes", Fault::DebugShowsIds),
+    ("base::debug_hides_ids_and_bytes", Fault::DebugShowsBodies),
+    ("base::works_behind_arc_and_box", Fault::OnlyTheFirstCanSweep),
+    ("sweep::sweep_removes_expired", Fault::SweepsNothing),
+    ("sweep::sweep_keeps_live", Fault::SweepMissesTouches),
+    ("sweep::sweep_twice_is_ok", Fault::SweepCountsTwice),
+    ("list::listing_finds_every_session_of_a_tag", Fault::ListsFive),
+    ("list::a_record_moves_to_the_tag_it_was_last_put_with", Fault::ListsByTheFirstTag),
+    ("list::a_record_without_a_tag_is_only_scanned", Fault::ListsTheUntaggedForAll),
+    ("list::scan_finds_every_session", Fault::ScansTheTaggedOnly),
+    ("list::listing_in_pages_ends", Fault::IgnoresTheCursor),
+    ("probe::probe_agrees_with_get", Fault::ProbeMissesTouches),
+    ("probe::probe_sees_a_removal", Fault::ProbesACopy),
+    ("watch::watch_tells_of_put_touch_and_remove", Fault::TellsNothingOfTouches),
+    ("watch::watch_tells_when_the_feed_broke", Fault::TellsNothingOfABreak),
+    ("shared::two_managers_see_each_other", Fault::StoresApart),
+    ("shared::a_removal_is_seen_by_both", Fault::ReadsACopy),
+    ("shared::puts_of_two_managers_have_one_winner", Fault::TheSecondReplacesAnyVersion),
+    ("durable::records_survive_a_new_manager", Fault::StoresApart),
+    ("durable::removals_survive_a_new_manager", Fault::ARestartBringsBackRemoved),
+    ("overlap::overlapping_requests_of_one_process", Fault::PutReplacesAnyVersion),
+    ("overlap::overlapping_requests_of_one_process", Fault::PutCreates),
+    ("shared::overlapping_requests_of_two_processes", Fault::TheSecondReplacesAnyVersion),
+    ("model::random_operations_agree_with_the_model", Fault::TouchDoesNothing),
+    ("model::random_operations_agree_with_the_model", Fault::RemovesNothing),
+];
+
+/// Whether `check` lets a manager with `fault` pass.
+fn passes(fault: Fault, check: conformance::Check) -> bool {
+    FAULT.set(fault);
+    let passed = catch_unwind(AssertUnwindSafe(check.run)).is_ok();
+    FAULT.set(Fault::None);
+    passed
+}
+
+fn name_of(check: &conformance::Check) -> String {
+    format!("{}::{}", check.group, check.name)
+}
+
+#[test]
+fn every_check_catches_the_manager_that_is_wrong_in_its_way() {
+    let mut unproven = Vec::new();
+    for check in conformance::all::<Faulty>() {
+        let name = name_of(&check);
+        let mut culprits = CULPRITS.iter().filter(|(of, _)| *of == name).peekable();
+        if culprits.peek().is_none() {
+            unproven.push(format!("{name} has no manager that is wrong in its way"));
+        }
+        unproven.extend(
+            culprits
+                .filter(|(_, fault)| passes(*fault, check))
+                .map(|(_, fault)| format!("{name} does not see {fault:?}")),
+        );
+    }
+    assert!(unproven.is_empty(), "{unproven:#?}");
+}
+
+#[test]
+fn every_fault_is_of_a_check_that_exists() {
+    let checks: BTreeSet<String> = conformance::all::<Faulty>().iter().map(name_of).collect();
+    let named: BTreeSet<String> = CULPRITS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(named, checks);
+}
+
+#[test]
+fn a_correct_manager_passes_every_check() {
+    let refused: Vec<String> = conformance::all::<Faulty>()
+        .into_iter()
+        .filter(|check| !passes(Fault::None, *check))
+        .map(|check| name_of(&check))
+        .collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}

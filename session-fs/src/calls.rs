@@ -1,0 +1,109 @@
+//! The system calls this crate makes, as one seam.
+//!
+//! Everything above it is plain logic over a handful of calls, so that a test may end any of them
+//! early, fail it, or write down the order in which they reach the disk.
+
+use std::{
+    fmt,
+    ops::ControlFlow,
+    os::fd::{BorrowedFd, OwnedFd},
+};
+
+pub(crate) use rustix::io::Errno;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Open {
+    /// A file, to read it.
+    Read,
+    /// A file, to read and write it.
+    Write,
+    /// The same, made if it is not there.
+    Create,
+    /// The same, which must not be there yet.
+    CreateNew,
+    /// A folder.
+    Folder,
+}
+
+/// Whether a call may wait for the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Patience {
+    /// It answers from memory or says [`Errno::AGAIN`].
+    Inline,
+    /// It may wait.
+    Blocking,
+}
+
+/// What is known of an opened file, or of a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stat {
+    pub(crate) regular: bool,
+    pub(crate) inode: (u64, u64),
+    pub(crate) links: u64,
+    pub(crate) len: u64,
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    pub(crate) modified: Modified,
+}
+
+/// A time of last modification.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Modified {
+    pub(crate) seconds: i64,
+    pub(crate) nanos: u32,
+}
+
+/// Paths are relative to an opened folder. No call follows a symbolic link in the last part of a
+/// path, and none opens anything in a way that waits for another process.
+pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
+    fn open(
+        &self,
+        folder: BorrowedFd<'_>,
+        path: &str,
+        how: Open,
+        patience: Patience,
+    ) -> Result<OwnedFd, Errno>;
+
+    /// Reads from `at` on, until `buffer` is full or the file ends; returns how much was read.
+    fn read(
+        &self,
+        file: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        at: u64,
+        patience: Patience,
+    ) -> Result<usize, Errno>;
+
+    /// Writes some of `bytes`, and returns how much: at least one byte.
+    fn write(&self, file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno>;
+
+    fn stat(&self, file: BorrowedFd<'_>) -> Result<Stat, Errno>;
+
+    /// Of the name itself, if it is a symbolic link.
+    fn stat_name(&self, folder: BorrowedFd<'_>, path: &str) -> Result<Stat, Errno>;
+
+    /// Takes the advisory lock of a file if it is free, until the handle is closed.
+    fn lock(&self, file: BorrowedFd<'_>) -> Result<(), Errno>;
+
+    fn rename(&self, from: (BorrowedFd<'_>, &str), to: (BorrowedFd<'_>, &str))
+    -> Result<(), Errno>;
+
+    fn unlink(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno>;
+
+    fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno>;
+
+    /// The data of a file, and what is needed to find it, are on the disk when this returns.
+    fn sync_data(&self, file: BorrowedFd<'_>) -> Result<(), Errno>;
+
+    /// The names in a folder are on the disk when this returns.
+    fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno>;
+
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno>;
+
+    /// Tells every name in an opened folder, but `.` and `..`.
+    fn list(
+        &self,
+        folder: BorrowedFd<'_>,
+        each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Errno>;
+}

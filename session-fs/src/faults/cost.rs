@@ -1,0 +1,133 @@
+//! Which system calls a verb makes, and which of them it can do without.
+
+use session_core::{Expect, Outcome, Timestamp, Version};
+
+use super::{
+    ALICE, Bench,
+    records::{new_id, record, tagged},
+    shim::Fate,
+};
+use crate::{Durability, calls::Patience, error::Stop, names::Shard, store::Store};
+
+fn names(bench: &Bench) -> Vec<&'static str> {
+    bench.shim.end().iter().map(|made| made.name).collect()
+}
+
+#[test]
+fn a_session_is_read_and_changed_in_as_few_calls_as_that_takes() {
+    let bench = Bench::new(Durability::Buffered);
+    let id = new_id();
+    let made = record(id, 1, Timestamp::MAX, b"value");
+    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+
+    bench.shim.begin(Fate::Whole);
+    let _ = bench.bad.get(&id, Patience::Blocking).map_err(Stop::into_error).expect("get");
+    assert_eq!(names(&bench), ["open to read", "read"]);
+
+    let next = record(id, 2, Timestamp::MAX, b"value");
+    let over = Expect::Version(Version::FIRST);
+    bench.shim.begin(Fate::Whole);
+    let _ = bench.bad.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
+    assert_eq!(names(&bench), ["open to write", "lock", "stat", "read", "write"]);
+
+    bench.shim.begin(Fate::Whole);
+    let later = Timestamp::from_millis(1 << 50);
+    let touched = bench.bad.touch(&id, Version::new(2), later, Patience::Blocking);
+    assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
+    assert_eq!(names(&bench), ["open to write", "lock", "stat", "read", "write"]);
+}
+
+/// A session in the page cache needs no hop, on every file system that can tell what is there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_warm_session_is_read_and_changed_without_a_hop() {
+    use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
+
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let config = crate::FsConfig::new(folder.path());
+    let store = Store::open(&config, crate::system::System).expect("a store");
+    let id = new_id();
+    let small = record(id, 1, Timestamp::MAX, b"value");
+    let put = store.put(&small, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    assert_eq!(put.expect("put"), Outcome::Stored);
+
+    let layout = std::fs::File::open(folder.path().join("layout")).expect("there");
+    let mut byte = [0];
+    let can_tell = preadv2(&layout, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT);
+    let inline = Patience::Inline;
+    if can_tell == Err(Errno::OPNOTSUPP) {
+        assert!(matches!(store.get(&id, inline), Err(Stop::WouldBlock)), "a hop instead of a wait");
+        return;
+    }
+    assert!(store.get(&id, inline).is_ok_and(|found| found.is_some()));
+    let over = |version| Expect::Version(Version::new(version));
+    let next = record(id, 2, Timestamp::MAX, b"next");
+    assert!(store.put(&next, over(1), inline).is_ok());
+    assert!(store.touch(&id, Version::new(2), Timestamp::MAX, inline).is_ok());
+
+    let large = record(id, 3, Timestamp::MAX, &vec![1; 50_000]);
+    assert!(matches!(store.put(&large, over(2), inline), Err(Stop::WouldBlock)), "growth waits");
+    assert!(store.put(&large, over(2), Patience::Blocking).is_ok());
+    let found = store.get(&id, inline).expect("also a large one").expect("live");
+    assert_eq!(found.to_bytes(), large.to_bytes());
+}
+
+#[test]
+fn a_settled_session_is_synced_once_a_put() {
+    let bench = Bench::new(Durability::Synced);
+    let id = new_id();
+    for version in 1..4_u64 {
+        let next = record(id, version, Timestamp::MAX, b"value");
+        let expect = match version {
+            1 => Expect::Absent,
+            version => Expect::Version(Version::new(version - 1)),
+        };
+        bench.shim.begin(Fate::Whole);
+        let put = bench.bad.put(&next, expect, Patience::Blocking).map_err(Stop::into_error);
+        assert_eq!(put.expect("put"), Outcome::Stored);
+        let syncs: Vec<_> =
+            names(&bench).into_iter().filter(|name| name.starts_with("sync")).collect();
+        match version {
+            // The file, its folder, and the folder of that one.
+            1 => assert_eq!(syncs, ["sync data", "sync folder", "sync folder"]),
+            _ => assert_eq!(syncs, ["sync data"]),
+        }
+    }
+}
+
+#[test]
+fn without_a_warm_cache_every_verb_says_so_instead_of_waiting() {
+    let bench = Bench::new(Durability::Buffered);
+    let id = new_id();
+    let made = record(id, 1, Timestamp::MAX, b"value");
+    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    let would_block = |stop: Stop| matches!(stop, Stop::WouldBlock);
+    bench.shim.begin(Fate::Cold);
+    let inline = Patience::Inline;
+    assert!(bench.bad.get(&id, inline).is_err_and(would_block));
+    let next = record(id, 2, Timestamp::MAX, b"next");
+    let over = Expect::Version(Version::FIRST);
+    assert!(bench.bad.put(&next, over, inline).is_err_and(would_block));
+    assert!(bench.bad.touch(&id, Version::FIRST, Timestamp::MAX, inline).is_err_and(would_block));
+    // What waits does the same job.
+    assert!(bench.bad.get(&id, Patience::Blocking).is_ok_and(|found| found.is_some()));
+    bench.shim.end();
+}
+
+#[test]
+fn a_second_sweep_opens_no_file_that_was_not_written_since() {
+    let bench = Bench::new(Durability::Buffered);
+    let id = new_id();
+    let made = tagged(id, 1, Timestamp::MAX, Some(ALICE), b"value");
+    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    let sweep = |store: &Store<_>| {
+        bench.shim.begin(Fate::Whole);
+        store.sweep_only(Shard::of(&id), &[Shard::of_tag(&ALICE)]).expect("sweep");
+        names(&bench).into_iter().filter(|name| *name == "open to write").count()
+    };
+    assert!(sweep(&bench.bad) > 0, "the first one leaves hints");
+    assert_eq!(sweep(&bench.bad), 0);
+    let touched = bench.good.touch(&id, Version::FIRST, Timestamp::MAX, Patience::Blocking).is_ok();
+    assert!(touched && sweep(&bench.bad) == 1, "the one that was written");
+    assert_eq!(sweep(&bench.bad), 0);
+}

@@ -1,0 +1,45 @@
+//! Which sessions belong to a principal: an empty file for each, named after both.
+//!
+//! An entry is made before the record that it points to and taken away after it, so a listing may
+//! name too many and never too few. Every change of the entries of an id happens under the lock of
+//! its record's file.
+
+use std::os::fd::AsFd;
+
+use session_core::{PrincipalTag, Result, SessionId};
+
+use super::{Store, Tree};
+use crate::{
+    Durability,
+    calls::{Calls, Errno, Open, Patience},
+    error::{During, removed},
+    names::{Name, Shard},
+};
+
+impl<C: Calls> Store<C> {
+    pub(super) fn add_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
+        let (name, shard) = (Name::entry(tag, id), Shard::of_tag(tag));
+        for _ in 0..3 {
+            let folder = self.principals.as_fd();
+            match self.calls.open(folder, name.as_str(), Open::Create, Patience::Blocking) {
+                Ok(_) if self.durability == Durability::Synced => {
+                    return self.sync_shard(Tree::Principals, shard);
+                }
+                Ok(_) => return Ok(()),
+                Err(Errno::NOENT) => self.make_shard(Tree::Principals, shard)?,
+                Err(errno) => return Err(errno).during("making an entry of the index")?,
+            }
+        }
+        Err(removed())
+    }
+
+    /// An entry too many is only one more place to look: that it stays is no error, and the sweep
+    /// clears it.
+    pub(super) fn drop_entry(&self, tag: &PrincipalTag, id: &SessionId) {
+        let name = Name::entry(tag, id);
+        match self.calls.unlink(self.principals.as_fd(), name.as_str()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => tracing::debug!(%errno, "an entry of the index was left for the sweep"),
+        }
+    }
+}

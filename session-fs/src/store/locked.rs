@@ -1,0 +1,121 @@
+//! One session's file, opened and locked for a change.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    thread,
+    time::{Duration, Instant},
+};
+
+use session_core::SessionId;
+
+use super::{Store, Tree};
+use crate::{
+    calls::{Calls, Errno, Open, Patience, Stat},
+    config::Sharing,
+    error::{During, Stop, Try, contended, foreign, removed},
+    names::{Name, Shard},
+    stripes::Held,
+};
+
+/// The only writer of one session, until it is dropped.
+pub(super) struct Locked<'a> {
+    pub(super) file: OwnedFd,
+    pub(super) stat: Stat,
+    _held: Held<'a>,
+}
+
+impl<C: Calls> Store<C> {
+    /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always
+    /// one, perhaps blank.
+    pub(super) fn lock(
+        &self,
+        id: &SessionId,
+        how: Open,
+        patience: Patience,
+    ) -> Try<Option<Locked<'_>>> {
+        self.lock_until(id, how, patience, Instant::now() + self.lock_timeout)
+    }
+
+    /// The same, with a deadline of the caller's own.
+    pub(super) fn lock_until(
+        &self,
+        id: &SessionId,
+        how: Open,
+        patience: Patience,
+        deadline: Instant,
+    ) -> Try<Option<Locked<'_>>> {
+        let held = match patience {
+            Patience::Inline => self.stripes.try_lock(id).ok_or(Stop::WouldBlock)?,
+            Patience::Blocking => self.stripes.lock(id, deadline).ok_or_else(contended)?,
+        };
+        let name = Name::record(id);
+        loop {
+            let Some(file) = self.open_record(id, &name, how, patience)? else { return Ok(None) };
+            self.wait_for(file.as_fd(), deadline, patience)?;
+            let stat = self.calls.stat(file.as_fd()).during("looking at a session's file")?;
+            if !stat.regular {
+                return Err(foreign().into());
+            }
+            // Whoever held the lock before may have removed the file, or put a larger one in its place.
+            if stat.links > 0 {
+                return Ok(Some(Locked { file, stat, _held: held }));
+            }
+            if Instant::now() >= deadline {
+                return Err(contended().into());
+            }
+        }
+    }
+
+    fn open_record(
+        &self,
+        id: &SessionId,
+        name: &Name,
+        how: Open,
+        patience: Patience,
+    ) -> Try<Option<OwnedFd>> {
+        // Twice, should someone remove an empty folder between the two.
+        for _ in 0..3 {
+            match self.calls.open(self.records.as_fd(), name.as_str(), how, patience) {
+                Ok(file) => return Ok(Some(file)),
+                Err(Errno::NOENT) if how == Open::Create => {
+                    self.make_shard(Tree::Records, Shard::of(id))?;
+                }
+                Err(Errno::NOENT) => {
+                    self.absent()?;
+                    return Ok(None);
+                }
+                Err(errno) => return Err(not_opened(errno)),
+            }
+        }
+        Err(removed().into())
+    }
+
+    fn wait_for(&self, file: BorrowedFd<'_>, deadline: Instant, patience: Patience) -> Try<()> {
+        if self.sharing == Sharing::Alone {
+            return Ok(());
+        }
+        let mut pause = Duration::from_micros(20);
+        loop {
+            match self.calls.lock(file) {
+                Ok(()) => return Ok(()),
+                Err(Errno::AGAIN) if patience == Patience::Inline => return Err(Stop::WouldBlock),
+                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(pause),
+                Err(Errno::AGAIN) => return Err(contended().into()),
+                Err(errno) => return Err(errno).during("locking a session's file")?,
+            }
+            pause = (pause * 2).min(Duration::from_millis(2));
+        }
+    }
+}
+
+/// What it means that a name is there and was not opened.
+pub(super) fn not_opened(errno: Errno) -> Stop {
+    match errno {
+        // A symbolic link, a folder, a socket, a device without a driver.
+        Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::NODEV | Errno::NOTDIR => foreign().into(),
+        errno => match Err::<(), _>(errno).during("opening a session's file") {
+            Err(cause) => cause.into(),
+            Ok(()) => Stop::WouldBlock,
+        },
+    }
+}

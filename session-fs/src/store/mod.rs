@@ -1,0 +1,140 @@
+//! The folder: the verbs as plain calls, each of which may wait or not as it is told.
+
+mod aside;
+mod index;
+mod list;
+mod locked;
+mod open;
+mod read;
+mod sweep;
+mod write;
+
+use std::{
+    fmt,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use session_core::{Clock, Result};
+
+pub(crate) use self::sweep::Pass;
+use crate::{
+    Durability,
+    calls::{Calls, Open, Patience},
+    config::Sharing,
+    error::{During, removed},
+    names::Shard,
+    stripes::Stripes,
+    system::System,
+};
+
+/// One folder, opened once: it is never looked up by its path again.
+pub(crate) struct Store<C = System> {
+    calls: C,
+    clock: Arc<dyn Clock>,
+    durability: Durability,
+    lock_timeout: Duration,
+    sharing: Sharing,
+    root: OwnedFd,
+    records: OwnedFd,
+    principals: OwnedFd,
+    aside: OwnedFd,
+    stripes: Stripes,
+    settled: [Shards; 2],
+    guard: sweep::Guard,
+    damaged: AtomicU64,
+}
+
+/// One of the two trees of shards.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Tree {
+    Records,
+    Principals,
+}
+
+impl<C: Calls> Store<C> {
+    /// How many damaged files were set aside through this manager.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    fn tree(&self, tree: Tree) -> BorrowedFd<'_> {
+        match tree {
+            Tree::Records => self.records.as_fd(),
+            Tree::Principals => self.principals.as_fd(),
+        }
+    }
+
+    /// Nothing is there under a name: fails if that is because the folder itself is gone, which is
+    /// an outage and no reason to log everyone out.
+    fn absent(&self) -> Result<()> {
+        match self.calls.stat(self.records.as_fd()).during("looking at the folder")?.links {
+            0 => Err(removed()),
+            _ => Ok(()),
+        }
+    }
+
+    fn make_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
+        match self.calls.make_folder(self.tree(tree), shard.name().as_str()) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(rustix::io::Errno::NOENT) => Err(removed()),
+            Err(errno) => Err(errno).during("making a folder")?,
+        }
+    }
+
+    /// The names in a shard, and the shard's own, are on the disk when this returns.
+    fn sync_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
+        let parent = self.tree(tree);
+        let folder = self
+            .calls
+            .open(parent, shard.name().as_str(), Open::Folder, Patience::Blocking)
+            .during("opening a folder to sync it")?;
+        self.calls.sync_folder(folder.as_fd()).during("syncing a folder")?;
+        let known = match tree {
+            Tree::Records => &self.settled[0],
+            Tree::Principals => &self.settled[1],
+        };
+        if !known.contains(shard) {
+            self.calls.sync_folder(parent).during("syncing a folder")?;
+            known.insert(shard);
+        }
+        Ok(())
+    }
+}
+
+impl<C: Calls> fmt::Debug for Store<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("durability", &self.durability)
+            .field("sharing", &self.sharing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shards whose own names this process has seen on the disk.
+struct Shards([AtomicU64; 64]);
+
+impl Shards {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+
+    fn contains(&self, shard: Shard) -> bool {
+        let (word, bit) = self.place(shard);
+        word.load(Ordering::Relaxed) & bit != 0
+    }
+
+    fn insert(&self, shard: Shard) {
+        let (word, bit) = self.place(shard);
+        word.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    fn place(&self, shard: Shard) -> (&AtomicU64, u64) {
+        let number = usize::from(shard.number());
+        (&self.0[number / 64], 1 << (number % 64))
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening a folder, and refusing one that would not keep sessions safe.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+    sync::atomic::AtomicU64,
+};
+
+use rustix::fs::{Mode, OFlags};
+use session_core::{Error, ErrorKind, Result};
+
+use super::{Shards, Store, sweep};
+use crate::{
+    FsConfig,
+    calls::{Calls, Errno, Open, Patience, Stat},
+    config::Sharing,
+    error::{Cause, During, config},
+    names::{ASIDE, LAYOUT, PRINCIPALS, RECORDS, SWEPT},
+    stripes::Stripes,
+};
+
+const FORMAT: &[u8] = b"session-fs 1\n";
+
+impl<C: Calls> Store<C> {
+    pub(crate) fn open(config: &FsConfig, calls: C) -> Result<Self> {
+        let root = open_root(&calls, &config.path)?;
+        check_format(&calls, root.as_fd())?;
+        let [records, principals, aside] = [RECORDS, PRINCIPALS, ASIDE].map(|name| {
+            made_folder(&calls, root.as_fd(), name)
+                .map_err(|cause| refused(cause, "making its folders"))
+        });
+        let [records, principals, aside] = [records?, principals?, aside?];
+        let swept = calls
+            .open(root.as_fd(), SWEPT, Open::Create, Patience::Blocking)
+            .during("making a file")
+            .map_err(|cause| refused(cause, "writing to it"))?;
+        if config.sharing == Sharing::Processes {
+            check_locks(&calls, swept.as_fd())?;
+        }
+        let guard = sweep::Guard::read(&calls, swept.as_fd());
+        Ok(Self {
+            calls,
+            clock: config.clock.clone(),
+            durability: config.durability,
+            lock_timeout: config.lock_timeout,
+            sharing: config.sharing,
+            root,
+            records,
+            principals,
+            aside,
+            stripes: Stripes::new(),
+            settled: [Shards::new(), Shards::new()],
+            guard,
+            damaged: AtomicU64::new(0),
+        })
+    }
+}
+
+/// Opens the folder of the user's choice, made with mode 0700 if it is not there. This is the one
+/// look-up by path.
+fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<OwnedFd> {
+    let made = match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
+        Err(Errno::NOENT) => {
+            return Err(config("the parent of the folder for sessions is missing: create it"));
+        }
+        Err(errno) => {
+            return Err(refused(Cause { step: "making the folder", errno }, "creating it"));
+        }
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(root) => root,
+        Err(Errno::NOTDIR) => {
+            return Err(config(
+                "the path for sessions is not a folder: name a folder, or move what is there",
+            ));
+        }
+        Err(errno) => {
+            return Err(refused(Cause { step: "opening the folder", errno }, "opening it"));
+        }
+    };
+    if made {
+        // Whatever the umask took away; it never gives.
+        rustix::fs::fchmod(&root, Mode::RWXU)
+            .during("setting permissions")
+            .map_err(|cause| refused(cause, "setting its permissions"))?;
+    }
+    check_access(&calls.stat(root.as_fd()).during("looking at the folder")?)?;
+    Ok(root)
+}
+
+fn check_access(stat: &Stat) -> Result<()> {
+    if stat.mode & 0o022 != 0 {
+        return Err(config(
+            "others may write to the folder for sessions: `chmod 700` it, or name a new folder inside it",
+        ));
+    }
+    if stat.mode & 0o055 != 0 {
+        tracing::warn!("others may list the folder for sessions; `chmod 700` it");
+    }
+    if stat.owner != rustix::process::geteuid().as_raw() {
+        tracing::warn!("the folder for sessions belongs to another user, who can change them");
+    }
+    Ok(())
+}
+
+/// A folder that a later release laid out differently must not be mixed up with ours.
+fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>) -> Result<()> {
+    let refuse = |cause| refused(cause, "writing to it");
+    let file = calls
+        .open(root, LAYOUT, Open::Create, Patience::Blocking)
+        .during("making a file")
+        .map_err(refuse)?;
+    let mut found = [0; 64];
+    let len = calls
+        .read(file.as_fd(), &mut found, 0, Patience::Blocking)
+        .during("reading a file")
+        .map_err(refuse)?;
+    // A shorter text is a beginning that was never finished: all who write here write the same.
+    if FORMAT.starts_with(&found[..len]) {
+        let mut at = len;
+        while at < FORMAT.len() {
+            at += calls
+                .write(file.as_fd(), &FORMAT[at..], at as u64)
+                .during("writing a file")
+                .map_err(refuse)?;
+        }
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "fs",
+        "the folder for sessions was laid out by a later release, or by something else: name another folder",
+    ))
+}
+
+fn made_folder<C: Calls>(calls: &C, root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Cause> {
+    match calls.make_folder(root, name) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno).during("making a folder"),
+    }
+    calls.open(root, name, Open::Folder, Patience::Blocking).during("opening a folder")
+}
+
+fn check_locks<C: Calls>(calls: &C, file: BorrowedFd<'_>) -> Result<()> {
+    match calls.lock(file) {
+        Ok(()) | Err(Errno::AGAIN) => Ok(()),
+        Err(_) => Err(config(
+            "the file system has no advisory locks: keep sessions on a local one, \
+             or call `FsConfig::single_process` if no other process uses the folder",
+        )),
+    }
+}
+
+fn refused(cause: Cause, doing: &str) -> Error {
+    let error = Error::from(cause);
+    match error.kind() {
+        ErrorKind::Full => error,
+        _ => config(format!(
+            "the folder for sessions cannot be used, {doing} failed: \
+             give this process the right to read and write it, or name another folder"
+        ))
+        .with_source(error),
+    }
+}

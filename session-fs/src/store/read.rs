@@ -1,0 +1,144 @@
+//! Reading one session's file, beside writers.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use bytes::Bytes;
+use session_core::{ErrorKind, Record, SessionId, Timestamp};
+
+use super::{Store, locked::not_opened};
+use crate::{
+    calls::{Calls, Errno, Open, Patience},
+    error::{Cause, During, Stop, Try, damaged, foreign, future},
+    names::Name,
+    slots::{self, BLOCK, Parsed, View},
+};
+
+/// How often a file that looks torn is read again before its lock is asked for.
+const LOOKS: usize = 4;
+
+/// Room for the bytes of a file.
+pub(super) struct Buffer {
+    block: [u8; BLOCK],
+    /// Used instead of `block` by files whose slots do not fit into it.
+    large: Vec<u8>,
+}
+
+impl Buffer {
+    pub(super) fn new() -> Self {
+        Self { block: [0; BLOCK], large: Vec::new() }
+    }
+}
+
+impl<C: Calls> Store<C> {
+    /// The live record of `id`.
+    pub(crate) fn get(&self, id: &SessionId, patience: Patience) -> Try<Option<Record>> {
+        let record = self.find(id, patience)?;
+        Ok(record.filter(|record| !record.is_expired(self.clock.now())))
+    }
+
+    /// The record of `id`, be it expired.
+    fn find(&self, id: &SessionId, patience: Patience) -> Try<Option<Record>> {
+        let name = Name::record(id);
+        let file = match self.calls.open(self.records.as_fd(), name.as_str(), Open::Read, patience)
+        {
+            Ok(file) => file,
+            Err(Errno::NOENT) => {
+                self.absent()?;
+                return Ok(None);
+            }
+            Err(errno) => return Err(not_opened(errno)),
+        };
+        let mut buffer = Buffer::new();
+        let mut before = None;
+        for _ in 0..LOOKS {
+            match self.read(file.as_fd(), &mut buffer, patience)? {
+                Parsed::Blank => return Ok(None),
+                Parsed::Foreign => return Err(foreign().into()),
+                Parsed::Future => return Err(future().into()),
+                // With a torn slot beside it, a whole slot may be one that was replaced while this was read. It was
+                // not if it is still there at the second look: a writer goes from one slot to the other in turn.
+                Parsed::Whole(view) if !view.doubtful || before == Some(view.stamp()) => {
+                    match record(id, &view) {
+                        Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => break,
+                        record => return record.map(Some),
+                    }
+                }
+                Parsed::Whole(view) => before = Some(view.stamp()),
+                Parsed::Damaged | Parsed::Larger(_) => before = None,
+            }
+        }
+        match patience {
+            Patience::Inline => Err(Stop::WouldBlock),
+            Patience::Blocking => self.judge(id),
+        }
+    }
+
+    /// Reads the record under the lock, where nothing can be half-written by someone who is still
+    /// at it.
+    fn judge(&self, id: &SessionId) -> Try<Option<Record>> {
+        let Some(locked) = self.lock(id, Open::Read, Patience::Blocking)? else { return Ok(None) };
+        let mut buffer = Buffer::new();
+        let found = match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
+            Parsed::Whole(view) => record(id, &view).map(Some),
+            Parsed::Blank => return Ok(None),
+            Parsed::Foreign => return Err(foreign().into()),
+            Parsed::Future => return Err(future().into()),
+            Parsed::Damaged | Parsed::Larger(_) => Err(damaged().into()),
+        };
+        if let Err(Stop::Failed(error)) = &found
+            && error.kind() == ErrorKind::Corrupt
+        {
+            self.set_aside(id, &locked)?;
+        }
+        found
+    }
+
+    /// Reads a file and tells what it is.
+    pub(super) fn read<'a>(
+        &self,
+        file: BorrowedFd<'_>,
+        buffer: &'a mut Buffer,
+        patience: Patience,
+    ) -> Try<Parsed<'a>> {
+        const STEP: &str = "reading a session's file";
+        let not_read = |errno| match errno {
+            // A FIFO, a socket or a folder.
+            Errno::SPIPE | Errno::ISDIR | Errno::INVAL | Errno::NXIO => foreign().into(),
+            errno => Stop::from(Cause { step: STEP, errno }),
+        };
+        let len = self.calls.read(file, &mut buffer.block, 0, patience).map_err(not_read)?;
+        let wanted = match slots::parse_block(&buffer.block[..len]) {
+            Parsed::Larger(wanted) => wanted,
+            // Only a longer file has zeros and then something else.
+            Parsed::Blank
+                if len == BLOCK && self.calls.stat(file).during(STEP)?.len > len as u64 =>
+            {
+                return Ok(Parsed::Foreign);
+            }
+            parsed => return Ok(parsed),
+        };
+        buffer.large.resize(wanted, 0);
+        let len = self.calls.read(file, &mut buffer.large, 0, patience).map_err(not_read)?;
+        if patience == Patience::Inline {
+            // Of a large file the page cache may have a part.
+            let stat = self.calls.stat(file).during(STEP)?;
+            if stat.len.min(wanted as u64) > len as u64 {
+                return Err(Stop::WouldBlock);
+            }
+        }
+        Ok(slots::parse_file(&buffer.large[..len]))
+    }
+}
+
+/// The record a file holds, with the deadline of its last touch.
+pub(super) fn record(id: &SessionId, view: &View<'_>) -> Try<Record> {
+    let mut bytes = view.record.to_vec();
+    let deadline = bytes.get_mut(Record::EXPIRES_AT_OFFSET..).and_then(<[u8]>::first_chunk_mut);
+    if let (Some(deadline), Some(touched)) = (deadline, view.touched) {
+        *deadline = Timestamp::from_millis(touched).as_millis().to_le_bytes();
+    }
+    Record::from_bytes(id, Bytes::from(bytes)).map_err(|error| match error.kind() {
+        ErrorKind::Unsupported => future().into(),
+        _ => Stop::Failed(damaged()),
+    })
+}

@@ -1,0 +1,203 @@
+//! The real system calls.
+
+use std::{
+    ops::ControlFlow,
+    os::fd::{BorrowedFd, OwnedFd},
+};
+
+use rustix::{
+    fs::{self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps},
+    io::retry_on_intr,
+};
+
+use crate::calls::{Calls, Errno, Modified, Open, Patience, Stat};
+
+/// The operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct System;
+
+const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+const FOLDER: Mode = Mode::RWXU;
+
+fn flags(how: Open) -> (OFlags, Mode) {
+    // A FIFO or a device put in the place of a file must not hold the opener.
+    let base = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    match how {
+        Open::Read => (base | OFlags::RDONLY, Mode::empty()),
+        Open::Write => (base | OFlags::RDWR, Mode::empty()),
+        Open::Create => (base | OFlags::RDWR | OFlags::CREATE, FILE),
+        Open::CreateNew => (base | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, FILE),
+        Open::Folder => {
+            (OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())
+        }
+    }
+}
+
+impl Calls for System {
+    fn open(
+        &self,
+        folder: BorrowedFd<'_>,
+        path: &str,
+        how: Open,
+        patience: Patience,
+    ) -> Result<OwnedFd, Errno> {
+        let (flags, mode) = flags(how);
+        match patience {
+            Patience::Inline => open_cached(folder, path, flags),
+            Patience::Blocking => retry_on_intr(|| fs::openat(folder, path, flags, mode)),
+        }
+    }
+
+    fn read(
+        &self,
+        file: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        at: u64,
+        patience: Patience,
+    ) -> Result<usize, Errno> {
+        if patience == Patience::Inline {
+            return read_cached(file, buffer, at);
+        }
+        let mut done = 0;
+        while done < buffer.len() {
+            let rest = &mut buffer[done..];
+            let from = at.saturating_add(done as u64);
+            match retry_on_intr(|| rustix::io::pread(file, &mut *rest, from))? {
+                0 => break,
+                read => done += read,
+            }
+        }
+        Ok(done)
+    }
+
+    fn write(&self, file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
+        match retry_on_intr(|| rustix::io::pwrite(file, bytes, at))? {
+            0 if !bytes.is_empty() => Err(Errno::IO),
+            written => Ok(written),
+        }
+    }
+
+    fn stat(&self, file: BorrowedFd<'_>) -> Result<Stat, Errno> {
+        fs::fstat(file).map(stat)
+    }
+
+    fn stat_name(&self, folder: BorrowedFd<'_>, path: &str) -> Result<Stat, Errno> {
+        fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW).map(stat)
+    }
+
+    fn lock(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
+        retry_on_intr(|| fs::flock(file, FlockOperation::NonBlockingLockExclusive))
+    }
+
+    fn rename(
+        &self,
+        from: (BorrowedFd<'_>, &str),
+        to: (BorrowedFd<'_>, &str),
+    ) -> Result<(), Errno> {
+        fs::renameat(from.0, from.1, to.0, to.1)
+    }
+
+    fn unlink(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+        fs::unlinkat(folder, path, AtFlags::empty())
+    }
+
+    fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+        fs::mkdirat(folder, path, FOLDER)
+    }
+
+    fn sync_data(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
+        sync_data(file)
+    }
+
+    fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno> {
+        retry_on_intr(|| fs::fsync(folder))
+    }
+
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {
+        let time = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanos.into() };
+        let kept = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
+        fs::futimens(file, &Timestamps { last_access: kept, last_modification: time })
+    }
+
+    fn list(
+        &self,
+        folder: BorrowedFd<'_>,
+        each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." && each(name).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    clippy::unnecessary_cast,
+    reason = "the types of these fields differ between systems; none of them is negative or larger"
+)]
+fn stat(stat: fs::Stat) -> Stat {
+    Stat {
+        regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+        inode: (stat.st_dev as u64, stat.st_ino as u64),
+        links: stat.st_nlink as u64,
+        len: stat.st_size as u64,
+        mode: stat.st_mode as u32 & 0o7777,
+        owner: stat.st_uid as u32,
+        modified: Modified { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
+    }
+}
+
+/// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always
+/// `AGAIN`.
+#[cfg(target_os = "linux")]
+fn open_cached(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    use rustix::fs::ResolveFlags;
+
+    let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+        // An old kernel, or a sandbox that does not know the call.
+        Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
+        error => error,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_cached(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Result<OwnedFd, Errno> {
+    Err(Errno::AGAIN)
+}
+
+/// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
+#[cfg(target_os = "linux")]
+fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
+    use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
+
+    preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT).map_err(|error| {
+        match error {
+            // The file system cannot tell, or the kernel is old.
+            Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR => Errno::AGAIN,
+            error => error,
+        }
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: BorrowedFd<'_>, _: &mut [u8], _: u64) -> Result<usize, Errno> {
+    Err(Errno::AGAIN)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn sync_data(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    retry_on_intr(|| fs::fdatasync(file))
+}
+
+/// There is no `fdatasync` here, and `fsync` leaves data in the cache of the device.
+#[cfg(target_vendor = "apple")]
+fn sync_data(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    retry_on_intr(|| fs::fcntl_fullfsync(file))
+}

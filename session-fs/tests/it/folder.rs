@@ -1,0 +1,109 @@
+//! Folders that are refused, and folders that go away.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use session_core::{ErrorKind, Expect, SessionManager};
+use session_fs::{FileBackedSessionManager, FsConfig};
+
+use crate::{
+    records::{new_id, record},
+    store::{Store, block_on, files},
+};
+
+/// Why a manager on `path` is refused.
+fn refusal(path: impl AsRef<std::path::Path>) -> (ErrorKind, String) {
+    let config = FsConfig::new(path).without_background_sweep();
+    let error = FileBackedSessionManager::with_config(&config).expect_err("refused");
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn a_folder_is_made_and_found_again() {
+    let parent = tempfile::tempdir().expect("a folder for the test");
+    let path = parent.path().join("sessions");
+    drop(FileBackedSessionManager::new(&path).expect("made"));
+    drop(FileBackedSessionManager::new(&path).expect("found"));
+    assert!(path.join("records").is_dir());
+}
+
+#[test]
+fn a_missing_parent_is_named() {
+    let parent = tempfile::tempdir().expect("a folder for the test");
+    let (kind, message) = refusal(parent.path().join("not/there"));
+    assert_eq!(kind, ErrorKind::Config);
+    assert!(message.contains("parent"), "{message}");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_folder_is_refused() {
+    let parent = tempfile::tempdir().expect("a folder for the test");
+    let path = parent.path().join("sessions");
+    fs::write(&path, b"").expect("write");
+    let (kind, message) = refusal(&path);
+    assert_eq!(kind, ErrorKind::Config);
+    assert!(message.contains("not a folder"), "{message}");
+}
+
+#[test]
+fn a_folder_others_may_write_to_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for mode in [0o777, 0o770, 0o702] {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).expect("chmod");
+        let (kind, message) = refusal(folder.path());
+        assert_eq!(kind, ErrorKind::Config, "{mode:o}");
+        assert!(message.contains("chmod 700"), "{message}");
+    }
+}
+
+#[test]
+fn a_folder_of_a_later_layout_is_refused_and_kept() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    fs::write(folder.path().join("layout"), b"session-fs 2\n").expect("write");
+    assert_eq!(refusal(folder.path()).0, ErrorKind::Unsupported);
+    assert_eq!(fs::read(folder.path().join("layout")).expect("read"), b"session-fs 2\n");
+}
+
+#[test]
+fn a_path_in_an_error_would_be_a_leak_and_none_is_there() {
+    let parent = tempfile::tempdir().expect("a folder for the test");
+    let secret = parent.path().join("find-me/sessions");
+    let config = FsConfig::new(secret).without_background_sweep();
+    let error = FileBackedSessionManager::with_config(&config).expect_err("refused");
+    assert!(!format!("{error} {error:?}").contains("find-me"));
+}
+
+#[test]
+fn a_removed_folder_is_an_outage_and_no_logout() {
+    let store = Store::new();
+    let record_there = store.created(b"value");
+    fs::remove_dir_all(store.folder.path()).expect("removed");
+    assert_eq!(store.get(record_there.id()), Err(ErrorKind::Unavailable));
+    assert_eq!(store.get(&new_id()), Err(ErrorKind::Unavailable));
+    assert_eq!(store.touch(record_there.id(), 1), Err(ErrorKind::Unavailable));
+    let new = record(new_id(), 1, store.idle(), b"new");
+    assert_eq!(store.put(&new, Expect::Absent), Err(ErrorKind::Unavailable));
+    let removed = block_on(store.manager.remove(record_there.id(), None));
+    assert_eq!(removed.map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    let listed = store.manager.listing().expect("listing");
+    assert_eq!(
+        block_on(listed.scan(None, 10)).map(|_| ()).map_err(|error| error.kind()),
+        Err(ErrorKind::Unavailable)
+    );
+    let swept = block_on(store.manager.sweep_now(|_| {})).map_err(|error| error.kind());
+    assert_eq!(swept, Err(ErrorKind::Unavailable));
+}
+
+#[test]
+fn a_folder_that_is_swapped_while_in_use_changes_nothing() {
+    let store = Store::new();
+    let record = store.created(b"value");
+    let moved = store.folder.path().with_extension("moved");
+    fs::rename(store.folder.path(), &moved).expect("moved");
+    let decoy = tempfile::tempdir().expect("a decoy");
+    std::os::unix::fs::symlink(decoy.path(), store.folder.path()).expect("link");
+    let next = store.changed(&record, b"next");
+    assert_eq!(store.get(record.id()), Ok(Some(next.to_bytes().to_vec())));
+    assert!(files(decoy.path()).is_empty());
+    fs::remove_file(store.folder.path()).expect("unlinked");
+    fs::rename(&moved, store.folder.path()).expect("moved back");
+}

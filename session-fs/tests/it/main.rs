@@ -1,0 +1,11 @@
+//! Behaviour of the crate, from outside.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod folder;
+mod odd_files;
+#[path = "../support/mod.rs"]
+mod records;
+mod store;
+mod sweeping;

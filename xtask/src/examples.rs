@@ -1,0 +1,53 @@
+//! `cargo xtask demo`, `crash` and `hammer`: programs among the examples of the crates.
+
+use std::process::Command;
+
+use crate::cargo::cargo;
+
+/// Serves the demo site until it is told to end.
+pub(crate) fn demo(flags: &[String]) -> Result<(), String> {
+    run("session-actix", "demo", flags)
+}
+
+/// Kills writers of session-fs at random moments and checks what they leave.
+pub(crate) fn crash(flags: &[String]) -> Result<(), String> {
+    run("session-fs", "crash", flags)
+}
+
+/// Lets many processes work on one folder of session-fs and checks every answer.
+pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
+    run("session-fs", "hammer", flags)
+}
+
+/// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace
+/// of their own: nobody else's build has to know them.
+pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
+    let mut command = cargo();
+    command
+        .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--"])
+        .args(flags);
+    become_it(command)
+}
+
+fn run(package: &str, example: &str, flags: &[String]) -> Result<(), String> {
+    let mut command = cargo();
+    command
+        .args(["run", "--release", "--package", package, "--example", example, "--"])
+        .args(flags);
+    become_it(command)
+}
+
+/// Replaces this process, as cargo in turn replaces itself by what it runs: a signal sent to
+/// `cargo xtask demo` reaches the demo.
+#[cfg(unix)]
+fn become_it(mut command: Command) -> Result<(), String> {
+    use std::os::unix::process::CommandExt;
+
+    Err(format!("cargo does not start: {}", command.exec()))
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("it ended with {status}")) }
+}

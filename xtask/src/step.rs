@@ -1,0 +1,144 @@
+//! One step of `cargo xtask test`: a cargo call that is named, timed and counted.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::cargo::cargo;
+
+/// A cargo call with a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) args: Vec<String>,
+    /// Warnings of rustdoc are errors.
+    pub(crate) strict_docs: bool,
+}
+
+impl Step {
+    pub(crate) fn new(name: impl Into<String>, line: &str) -> Self {
+        let args = line.split_whitespace().map(str::to_owned).collect();
+        Self { name: name.into(), args, strict_docs: false }
+    }
+
+    /// Runs it, shows what it prints, and counts the tests it reports.
+    pub(crate) fn run(&self) -> (Result<(), String>, Tally, Duration) {
+        let started = Instant::now();
+        let mut tally = Tally::default();
+        let done = self.run_counting(&mut tally);
+        (done, tally, started.elapsed())
+    }
+
+    fn run_counting(&self, tally: &mut Tally) -> Result<(), String> {
+        let mut command = cargo();
+        command.args(&self.args).stdout(Stdio::piped());
+        if self.strict_docs {
+            command.env("RUSTDOCFLAGS", "-Dwarnings");
+        }
+        let mut child =
+            command.spawn().map_err(|error| format!("cargo does not start: {error}"))?;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                let line = line.map_err(|error| format!("its output cannot be read: {error}"))?;
+                println!("{line}");
+                tally.add_line(&line);
+            }
+        }
+        let status = child.wait().map_err(|error| format!("it cannot be waited for: {error}"))?;
+        if !status.success() {
+            return Err(format!("cargo ended with {status}"));
+        }
+        if tally.ignored > 0 {
+            return Err(format!(
+                "{} tests were ignored: let them run or remove them",
+                tally.ignored
+            ));
+        }
+        if self.args.first().is_some_and(|command| command == "test")
+            && tally.passed == 0
+            && !self.args.iter().any(|arg| arg == "--no-run")
+        {
+            return Err("no test ran".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The line that repeats the step by hand.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.strict_docs {
+            f.write_str("RUSTDOCFLAGS=-Dwarnings ")?;
+        }
+        write!(f, "cargo {}", self.args.join(" "))
+    }
+}
+
+/// How tests went, summed over test binaries.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+
+    /// Takes in a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+    fn add_line(&mut self, line: &str) {
+        let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
+        let count = |what: &str| {
+            result
+                .split([';', '.'])
+                .filter_map(|part| part.trim().split_once(' '))
+                .find(|(_, name)| *name == what)
+                .and_then(|(number, _)| number.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        self.add(Self {
+            passed: count("passed"),
+            failed: count("failed"),
+            ignored: count("ignored"),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, Tally};
+
+    #[test]
+    fn results_of_all_test_binaries_are_summed() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.1s",
+            "test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
+        ] {
+            tally.add_line(line);
+        }
+        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1 });
+    }
+
+    #[test]
+    fn a_step_is_shown_as_the_line_that_repeats_it() {
+        let step = Step { strict_docs: true, ..Step::new("docs", "doc  --no-deps") };
+        assert_eq!(step.to_string(), "RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps");
+    }
+
+    #[test]
+    fn a_failing_call_is_a_failing_step() {
+        let (done, _, _) = Step::new("unknown", "no-such-command-of-cargo").run();
+        assert!(done.is_err());
+        let (done, _, _) = Step::new("version", "--version").run();
+        assert_eq!(done, Ok(()));
+    }
+}
