@@ -109,13 +109,10 @@ impl Future for Passenger {
             }
             let seat = self.seat;
             state.seats[seat] = Some(context.waker().clone());
-            match mem::replace(&mut state.stage, Stage::Polled { asked: false }) {
-                Stage::Loading(load) => load,
-                _ => {
-                    state.stage = Stage::Polled { asked: true };
-                    return Poll::Pending;
-                }
-            }
+            let before = mem::replace(&mut state.stage, Stage::Polled { asked: true });
+            let Stage::Loading(load) = before else { return Poll::Pending };
+            state.stage = Stage::Polled { asked: false };
+            load
         };
         // From here until the load is put back or has landed, the flight has nobody else who drives it: if the load panics,
         // `polling` wakes the others, who find nothing to wait for.
@@ -154,14 +151,14 @@ impl Polling<'_> {
         mem::forget(self);
     }
 
-    fn set(&self, stage: Stage) {
+    fn set(&self, now: Stage) {
         let mut state = lock(&self.flight.state);
-        let asked = matches!(state.stage, Stage::Polled { asked: true });
-        let wakers = match &stage {
-            Stage::Loading(_) if !asked => Vec::new(),
+        let wanted = matches!(state.stage, Stage::Polled { asked: true });
+        let wakers = match &now {
+            Stage::Loading(_) if !wanted => Vec::new(),
             _ => state.take_wakers(),
         };
-        state.stage = stage;
+        state.stage = now;
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -1,5 +1,10 @@
 //! The entries of one shard and the order in which they leave.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "positions stay below `NONE`, which the number of entries is limited to; a print is part of a hash"
+)]
+
 use std::{fmt, sync::Arc};
 
 use indexmap::IndexMap;
@@ -33,7 +38,7 @@ pub(crate) struct Found {
 ///
 /// Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction", SOSP 2023.
 pub(super) struct Entries {
-    slots: Slots,
+    map: Slots,
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
@@ -42,7 +47,7 @@ pub(super) struct Entries {
     /// What times are counted from.
     epoch: Timestamp,
     bytes: usize,
-    max_entries: usize,
+    most: usize,
     max_bytes: usize,
 }
 
@@ -93,20 +98,20 @@ impl Entries {
         let max_entries = max_entries.min(NONE as usize - 1);
         let by_bytes = max_bytes / SMALLEST;
         Self {
-            slots: Slots(IndexMap::with_hasher(hashing)),
+            map: Slots(IndexMap::with_hasher(hashing)),
             small: Queue::new(),
             main: Queue::new(),
             ghosts: Ghosts::new(max_entries.min(by_bytes)),
             filled: false,
             epoch,
             bytes: 0,
-            max_entries,
+            most: max_entries,
             max_bytes,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.0.len()
+        self.map.0.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -115,7 +120,7 @@ impl Entries {
 
     /// What is kept under `id`, which is marked as asked for.
     pub(super) fn get(&self, id: &SessionId) -> Option<Found> {
-        let slot = self.slots.0.get(id)?;
+        let slot = self.map.0.get(id)?;
         let marks = slot.marks.load(Ordering::Relaxed);
         if marks < MOST_MARKS {
             slot.marks.store(marks + 1, Ordering::Relaxed);
@@ -125,19 +130,19 @@ impl Entries {
 
     /// What is kept under `id`, for those who look and do not use.
     pub(super) fn peek(&self, id: &SessionId) -> Option<&Arc<Record>> {
-        self.slots.0.get(id).map(|slot| &slot.record)
+        self.map.0.get(id).map(|slot| &slot.record)
     }
 
     /// Keeps `record` under its own id, in place of what was there.
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
         let cost = Cost::of(record);
-        if self.max_entries == 0 || cost.bytes() > self.max_bytes {
+        if self.most == 0 || cost.bytes() > self.max_bytes {
             evicted.replaced = self.remove(record.id());
             return evicted;
         }
         let since = Since::of(since, self.epoch);
-        if let Some(slot) = self.slots.0.get_mut(record.id()) {
+        if let Some(slot) = self.map.0.get_mut(record.id()) {
             self.bytes = self.bytes - slot.cost.bytes() + cost.bytes();
             slot.cost = cost;
             slot.since = since;
@@ -152,7 +157,7 @@ impl Entries {
         }
         // The last to leave hands its position over.
         let mut free = None;
-        while self.len() - usize::from(free.is_some()) >= self.max_entries
+        while self.len() - usize::from(free.is_some()) >= self.most
             || self.bytes + cost.bytes() > self.max_bytes
         {
             if let Some(at) = free.take() {
@@ -162,7 +167,7 @@ impl Entries {
             self.leave(at);
             free = Some(at);
         }
-        let print = print_of(self.slots.0.hasher().of(record.id()));
+        let print = print_of(self.map.0.hasher().of(record.id()));
         self.filled |= free.is_some();
         let place =
             if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
@@ -177,30 +182,30 @@ impl Entries {
         let at = match free {
             Some(at) => {
                 // The id is not in the table, so the key is replaced and nothing else happens.
-                let _left = self.slots.0.replace_index(at as usize, *record.id());
-                let left = std::mem::replace(&mut self.slots.0[at as usize], slot);
+                let _left = self.map.0.replace_index(at as usize, *record.id());
+                let left = std::mem::replace(&mut self.map.0[at as usize], slot);
                 evicted.push(Some(left.record));
                 at
             }
-            None => self.slots.push(*record.id(), slot),
+            None => self.map.push(*record.id(), slot),
         };
         match place {
-            Place::Small => self.small.push(&mut self.slots, at),
-            Place::Main => self.main.push(&mut self.slots, at),
+            Place::Small => self.small.push(&mut self.map, at),
+            Place::Main => self.main.push(&mut self.map, at),
         }
         self.bytes += cost.bytes();
         evicted
     }
 
     pub(super) fn remove(&mut self, id: &SessionId) -> Option<Arc<Record>> {
-        let at = self.slots.0.get_index_of(id)?;
+        let at = self.map.0.get_index_of(id)?;
         self.take_out(at as u32)
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) -> usize {
         let dropped = self.len();
-        self.slots.0 = IndexMap::with_hasher(self.slots.0.hasher().clone());
+        self.map.0 = IndexMap::with_hasher(self.map.0.hasher().clone());
         self.small = Queue::new();
         self.main = Queue::new();
         self.filled = false;
@@ -215,18 +220,18 @@ impl Entries {
             let from_small = self.small.len() >= small_may_be || self.main.len() == 0;
             let queue = if from_small { &self.small } else { &self.main };
             let at = queue.oldest()?;
-            let (id, slot) = self.slots.0.get_index(at as usize)?;
+            let (id, slot) = self.map.0.get_index(at as usize)?;
             let marks = slot.marks.load(Ordering::Relaxed);
             let stays = if from_small { marks >= PROMOTED_AT } else { marks > 0 };
             if !stays {
-                self.ghosts.insert(print_of(self.slots.0.hasher().of(id)));
+                self.ghosts.insert(print_of(self.map.0.hasher().of(id)));
                 return Some(at);
             }
             slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
             let from = if from_small { &mut self.small } else { &mut self.main };
-            from.unlink(&mut self.slots, at);
-            self.slots.0[at as usize].queue = Place::Main;
-            self.main.push(&mut self.slots, at);
+            from.unlink(&mut self.map, at);
+            self.map.0[at as usize].queue = Place::Main;
+            self.main.push(&mut self.map, at);
         }
     }
 
@@ -238,22 +243,22 @@ impl Entries {
 
     /// Takes an entry out of its queue and of the count of bytes; it still holds its position.
     fn leave(&mut self, at: u32) {
-        if let Some((_, slot)) = self.slots.0.get_index(at as usize) {
+        if let Some((_, slot)) = self.map.0.get_index(at as usize) {
             self.bytes -= slot.cost.bytes();
             match slot.queue {
-                Place::Small => self.small.unlink(&mut self.slots, at),
-                Place::Main => self.main.unlink(&mut self.slots, at),
+                Place::Small => self.small.unlink(&mut self.map, at),
+                Place::Main => self.main.unlink(&mut self.map, at),
             }
         }
     }
 
     /// Gives up the position of an entry that has left; the entry at the last position takes it.
     fn forget(&mut self, at: u32) -> Option<Arc<Record>> {
-        let (_, slot) = self.slots.0.swap_remove_index(at as usize)?;
-        if let Some((_, moved)) = self.slots.0.get_index(at as usize) {
+        let (_, slot) = self.map.0.swap_remove_index(at as usize)?;
+        if let Some((_, moved)) = self.map.0.get_index(at as usize) {
             match moved.queue {
-                Place::Small => self.small.moved(&mut self.slots, at),
-                Place::Main => self.main.moved(&mut self.slots, at),
+                Place::Small => self.small.moved(&mut self.map, at),
+                Place::Main => self.main.moved(&mut self.map, at),
             }
         }
         Some(slot.record)

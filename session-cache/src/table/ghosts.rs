@@ -1,5 +1,7 @@
 //! Who left not long ago.
 
+#![expect(clippy::cast_possible_truncation, reason = "times wrap, and prints are cut, on purpose")]
+
 /// Remembers the hashes of the last entries that left, in four bytes each.
 ///
 /// A hash may be forgotten early, when its bucket fills up, and a stranger may be taken for one who left, once in some

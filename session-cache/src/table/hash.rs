@@ -1,6 +1,8 @@
 //! Hashing of ids that are random already.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+#![expect(clippy::cast_possible_truncation, reason = "a hash takes its bits from where it likes")]
+
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use session_core::SessionId;
 
@@ -22,9 +24,7 @@ impl IdHashing {
 
     #[inline]
     pub(crate) fn of(&self, id: &SessionId) -> u64 {
-        let mut hasher = self.build_hasher();
-        id.hash(&mut hasher);
-        hasher.finish()
+        self.hash_one(id)
     }
 }
 

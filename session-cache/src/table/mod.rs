@@ -100,7 +100,7 @@ impl RecordTable {
 
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
         // The index of a shard takes the low bits of the hash and the top seven, the prints the middle.
-        let at = (self.hashing.of(id) >> 48) as usize & (self.shards.len() - 1);
+        let at = usize::from((self.hashing.of(id) >> 48) as u16) & (self.shards.len() - 1);
         &self.shards[at]
     }
 }

@@ -163,17 +163,14 @@ impl Shard {
         };
         let current = current
             .filter(|record| valid && !state.unsettled.contains(id, began) && admitted(record));
-        match current {
-            Some(record) => {
-                let evicted = state.entries.insert(&record, began);
-                drop(state);
-                self.counters.evicted(evicted.len());
-            }
-            None => {
-                let removed = state.entries.remove(id);
-                drop(state);
-                self.counters.invalidated(usize::from(removed.is_some()));
-            }
+        if let Some(record) = current {
+            let evicted = state.entries.insert(&record, began);
+            drop(state);
+            self.counters.evicted(evicted.len());
+        } else {
+            let removed = state.entries.remove(id);
+            drop(state);
+            self.counters.invalidated(usize::from(removed.is_some()));
         }
     }
 

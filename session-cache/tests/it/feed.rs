@@ -20,7 +20,7 @@ use crate::{
     support,
 };
 
-const HEARTBEAT: Duration = Duration::from_millis(1_000);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_millis(400);
 
 /// The in-memory manager with a line of its own to one watcher.
@@ -91,7 +91,8 @@ impl Told {
         loop {
             let mut line = self.line.lock().expect("no panic while locked");
             let now = self.clock.now();
-            let arrived = line.under_way.pop_front_if(|(arrives, _)| *arrives <= now);
+            let arrived = line.under_way.front().is_some_and(|(arrives, _)| *arrives <= now);
+            let arrived = if arrived { line.under_way.pop_front() } else { None };
             let Some(((_, message), watcher)) = arrived.zip(line.watcher.clone()) else { return };
             drop(line);
             match message {
@@ -215,7 +216,7 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
                     0..2 => line.cut = true,
                     2..6 => line.cut = false,
                     6..12 => {
-                        line.delay = LONGEST_DELAY * u32::try_from(draw(2)).expect("a byte") / 255
+                        line.delay = LONGEST_DELAY * u32::try_from(draw(2)).expect("a byte") / 255;
                     }
                     // One message is lost.
                     12..16 => {
