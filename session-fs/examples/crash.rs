@@ -1,10 +1,12 @@
-//! Kills writers at random moments and checks that nothing acknowledged is lost and nothing is torn.
+//! Kills writers at random moments and checks that nothing acknowledged is lost and nothing is
+//! torn.
 //!
 //! `cargo run --release -p session-fs --example crash -- --rounds 1000`
 //!
-//! Each round starts one writer, or two on the same folder, in turn. A writer creates, puts, touches, grows and removes sessions as fast as it
-//! can and reports each acknowledged change on its standard output. After a random time all are killed with `SIGKILL`; then every session
-//! is read, and the next round goes on with the same folder.
+//! Each round starts one writer, or two on the same folder, in turn. A writer creates, puts,
+//! touches, grows and removes sessions as fast as it can and reports each acknowledged change on
+//! its standard output. After a random time all are killed with `SIGKILL`; then every session is
+//! read, and the next round goes on with the same folder.
 
 #![expect(clippy::print_stdout, reason = "a harness reports on its standard output")]
 
@@ -47,7 +49,8 @@ pub(crate) fn main() -> ExitCode {
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// What is known of a session: the numbers of its newest acknowledged change, and of the newest one that was begun.
+/// What is known of a session: the numbers of its newest acknowledged change, and of the newest one
+/// that was begun.
 #[derive(Clone, Copy, Default)]
 struct Known {
     acknowledged: u64,
@@ -107,7 +110,8 @@ fn start(folder: &Path, seed: u64) -> Done<Child> {
         .spawn()?)
 }
 
-/// Reads what a killed writer reported: a line before each change and one after it was acknowledged.
+/// Reads what a killed writer reported: a line before each change and one after it was
+/// acknowledged.
 fn acknowledged(report: &str, known: &mut HashMap<SessionId, Known>) -> Done<u64> {
     let mut count = 0;
     // A line without its end was cut off by the kill; what it says did happen, but says it in part.
@@ -138,7 +142,8 @@ fn check(folder: &Path, known: &HashMap<SessionId, Known>) -> Done {
     for (id, known) in known {
         let found = match block_on(manager.get(id)) {
             Ok(found) => found,
-            // The first write of a creation, cut in two: never acknowledged, and out of the way from now on.
+            // The first write of a creation, cut in two: never acknowledged, and out of the way
+            // from now on.
             Err(error)
                 if error.kind() == session_core::ErrorKind::Corrupt && known.acknowledged == 0 =>
             {

@@ -1,9 +1,11 @@
-//! Hammers ten sessions from two processes of eight threads in all, and checks what they may never see.
+//! Hammers ten sessions from two processes of eight threads in all, and checks what they may never
+//! see.
 //!
 //! `cargo run --release -p session-fs --example hammer -- --seconds 60`
 //!
-//! Every thread gets, probes, puts, touches, removes, creates, lists and sweeps at random. A put that is answered `Stored` goes to a log of its process; in the end
-//! no two puts of the same life of a session may have been told that they stored the same version.
+//! Every thread gets, probes, puts, touches, removes, creates, lists and sweeps at random. A put
+//! that is answered `Stored` goes to a log of its process; in the end no two puts of the same life
+//! of a session may have been told that they stored the same version.
 
 #![expect(clippy::print_stdout, reason = "a harness reports on its standard output")]
 
@@ -133,7 +135,8 @@ struct Thread {
     calls: u64,
     /// The puts that were answered `Stored`, by the life of the session and the version.
     stored: Vec<(u64, u64)>,
-    /// The newest state of each session that this thread saw: nothing older of the same life may follow.
+    /// The newest state of each session that this thread saw: nothing older of the same life may
+    /// follow.
     seen: HashMap<SessionId, (u64, u64)>,
 }
 
@@ -166,7 +169,8 @@ impl Thread {
         }
     }
 
-    /// The life and the version of the live record, which is whole and no older than what was seen before.
+    /// The life and the version of the live record, which is whole and no older than what was seen
+    /// before.
     fn get(&mut self, id: &SessionId) -> Done<Option<(u64, u64)>> {
         let Some(record) = block_on(self.manager.get(id))? else { return Ok(None) };
         state(&record)?;
@@ -190,7 +194,8 @@ impl Thread {
 
     fn create(&mut self, id: SessionId) -> Done {
         let life = self.random.next();
-        // Lives begin at versions far apart: a put that was meant for an earlier life must find no version of its own.
+        // Lives begin at versions far apart: a put that was meant for an earlier life must find no
+        // version of its own.
         let version = 1 + self.random.below(1 << 40);
         let record = self.record(id, version, life);
         if block_on(self.manager.put(&record, Expect::Absent))? == Outcome::Stored {

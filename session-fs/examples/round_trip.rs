@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let manager = FileBackedSessionManager::new(parent.path().join("sessions"))?;
         let in_an_hour = SystemClock::new().now().saturating_add(Duration::from_secs(3_600));
 
-        // An application never makes a record itself: it seals them through `session_core::SessionInterface`.
+        // An application never makes a record itself: it seals them through
+        // `session_core::SessionInterface`.
         let record = records::record(records::new_id(), 1, in_an_hour, b"sealed bytes");
         println!("put:    {:?}", manager.put(&record, Expect::Absent).await?);
         let later = in_an_hour.saturating_add(Duration::from_secs(60));

@@ -1,4 +1,5 @@
-//! A store of very many sessions: look-ups and sweeps, beside the system calls they cannot do without.
+//! A store of very many sessions: look-ups and sweeps, beside the system calls they cannot do
+//! without.
 //!
 //! `cargo run --release -p session-fs --example scale -- --sessions 1000000`
 

@@ -2,8 +2,8 @@
 
 use session_core::{Error, ErrorKind, Result};
 
-/// Runs `work`, which may wait for the disk: on tokio's pool of blocking threads when called from a tokio runtime, else right
-/// here. Whether or not the future is dropped, `work` runs to its end.
+/// Runs `work`, which may wait for the disk: on tokio's pool of blocking threads when called from a
+/// tokio runtime, else right here. Whether or not the future is dropped, `work` runs to its end.
 pub(crate) async fn hop<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -1,7 +1,7 @@
 //! The system calls this crate makes, as one seam.
 //!
-//! Everything above it is plain logic over a handful of calls, so that a test may end any of them early, fail it, or
-//! write down the order in which they reach the disk.
+//! Everything above it is plain logic over a handful of calls, so that a test may end any of them
+//! early, fail it, or write down the order in which they reach the disk.
 
 use std::{
     fmt,
@@ -54,8 +54,8 @@ pub(crate) struct Modified {
     pub(crate) nanos: u32,
 }
 
-/// Paths are relative to an opened folder. No call follows a symbolic link in the last part of a path, and none
-/// opens anything in a way that waits for another process.
+/// Paths are relative to an opened folder. No call follows a symbolic link in the last part of a
+/// path, and none opens anything in a way that waits for another process.
 pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
     fn open(
         &self,

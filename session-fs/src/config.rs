@@ -39,12 +39,14 @@ pub struct FsConfig {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// The end of the process in any way, `kill -9` too. Not a loss of power: what the system had not written back by
-    /// itself, usually the last 5 to 30 seconds, may be lost, and then each record is as an earlier put left it, or absent.
+    /// The end of the process in any way, `kill -9` too. Not a loss of power: what the system had
+    /// not written back by itself, usually the last 5 to 30 seconds, may be lost, and then each
+    /// record is as an earlier put left it, or absent.
     #[default]
     Buffered,
-    /// A loss of power too: data and name are on the disk before `put` and `remove` answer. A `touch` is not
-    /// waited for: after a loss of power a session may end as early as if it had not been used since its last put.
+    /// A loss of power too: data and name are on the disk before `put` and `remove` answer. A
+    /// `touch` is not waited for: after a loss of power a session may end as early as if it had not
+    /// been used since its last put.
     Synced,
 }
 
@@ -84,7 +86,8 @@ impl FsConfig {
 
     /// Sets how long a call waits for other writers of the same session: 5 seconds unless set.
     ///
-    /// Locks end with the process that holds them, so only one that is stopped or stuck is ever waited for that long.
+    /// Locks end with the process that holds them, so only one that is stopped or stuck is ever
+    /// waited for that long.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self
@@ -92,22 +95,22 @@ impl FsConfig {
 
     /// Promises that no other process uses the folder, so that files are not locked.
     ///
-    /// For file systems without advisory locks, many network file systems among them. **Two processes on one
-    /// folder lose writes when one of them was told this.**
+    /// For file systems without advisory locks, many network file systems among them. **Two
+    /// processes on one folder lose writes when one of them was told this.**
     pub fn single_process(mut self) -> Self {
         self.sharing = Sharing::Alone;
         self
     }
 
-    /// Sets how often the folder is swept in the background: every 5 minutes unless set. Of several processes on one folder, one
-    /// sweeps.
+    /// Sets how often the folder is swept in the background: every 5 minutes unless set. Of several
+    /// processes on one folder, one sweeps.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = Some(interval);
         self
     }
 
-    /// Leaves sweeping to calls of [`sweep_now`](crate::FileBackedSessionManager::sweep_now) or of the
-    /// ability to sweep.
+    /// Leaves sweeping to calls of [`sweep_now`](crate::FileBackedSessionManager::sweep_now) or of
+    /// the ability to sweep.
     pub fn without_background_sweep(mut self) -> Self {
         self.sweep_interval = None;
         self

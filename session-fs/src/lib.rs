@@ -1,7 +1,8 @@
 //! Keeps web sessions in files: crash-safe, swept, shared between processes, one file a session.
 //!
-//! Use it for one machine, with one process or several. For several machines take a store they all reach; for records
-//! that need not outlive the process, [`MemorySessionManager`](session_core::MemorySessionManager).
+//! Use it for one machine, with one process or several. For several machines take a store they all
+//! reach; for records that need not outlive the process,
+//! [`MemorySessionManager`](session_core::MemorySessionManager).
 //!
 //! | | |
 //! | --- | --- |
@@ -29,22 +30,26 @@
 //!
 //! # How it stores
 //!
-//! A session's file has two slots, each with a sequence and a checksum. A put writes the slot that is not current, so the current
-//! record is whole whatever becomes of the write, and no file is made or renamed for it. A touch writes one of two small cells in
-//! the same way. A record that outgrows its slots goes to a larger file that takes the place of the old one. Writers hold an advisory
-//! lock on the file; readers hold none, and read again what looks half-written.
+//! A session's file has two slots, each with a sequence and a checksum. A put writes the slot that
+//! is not current, so the current record is whole whatever becomes of the write, and no file is
+//! made or renamed for it. A touch writes one of two small cells in the same way. A record that
+//! outgrows its slots goes to a larger file that takes the place of the old one. Writers hold an
+//! advisory lock on the file; readers hold none, and read again what looks half-written.
 //!
 //! # When a call waits
 //!
-//! On Linux each call is tried with what the kernel has in memory first (`openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`), on the
-//! thread it is polled on. Only what is not there, a new or growing or removed file, a lock that is held, and every sync go to the
-//! pool of blocking threads, in one hop. A small write into a file that was just read from the page cache is made where it is: it copies some
-//! hundred bytes within the cache, and a hop costs more than that. Elsewhere every call hops.
+//! On Linux each call is tried with what the kernel has in memory first (`openat2` with
+//! `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`), on the thread it is polled on. Only what is not
+//! there, a new or growing or removed file, a lock that is held, and every sync go to the pool of
+//! blocking threads, in one hop. A small write into a file that was just read from the page cache
+//! is made where it is: it copies some hundred bytes within the cache, and a hop costs more than
+//! that. Elsewhere every call hops.
 //!
 //! # Limits
 //!
-//! Unix only. On network file systems one process alone: [`FsConfig::single_process`]. A newest write that is damaged later
-//! cannot be told from one that never finished: then the one before it is answered.
+//! Unix only. On network file systems one process alone: [`FsConfig::single_process`]. A newest
+//! write that is damaged later cannot be told from one that never finished: then the one before it
+//! is answered.
 
 #[cfg(not(unix))]
 compile_error!("session-fs needs a Unix: folders are opened once, and files relative to them");

@@ -26,18 +26,23 @@ use crate::{
 /// Keeps sessions in files of one folder, one file a session.
 ///
 /// - A record is whole at every moment: a write goes beside the current record, never over it.
-/// - What was answered survives `kill -9` at any point; with [`Durability::Synced`](crate::Durability::Synced) a loss of power too.
-/// - Any number of processes of one machine may use the folder at the same time. A process that dies blocks nobody.
-/// - Expired sessions are cleared away in the background, by a thread that needs no requests and no runtime.
+/// - What was answered survives `kill -9` at any point; with
+///   [`Durability::Synced`](crate::Durability::Synced) a loss of power too.
+/// - Any number of processes of one machine may use the folder at the same time. A process that
+///   dies blocks nobody.
+/// - Expired sessions are cleared away in the background, by a thread that needs no requests and no
+///   runtime.
 ///
 /// Clones share one manager; the background sweep ends with the last of them.
 ///
 /// # Errors
 ///
-/// Beside those of the [contract](SessionManager): [`ErrorKind::Contended`](session_core::ErrorKind::Contended) when another process
-/// held a session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and retrying helps;
-/// [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged file, which is moved to the folder `aside` and absent from then on, and always for
-/// what this crate did not write, which is left alone. A disk that fails is
+/// Beside those of the [contract](SessionManager):
+/// [`ErrorKind::Contended`](session_core::ErrorKind::Contended) when another process held a
+/// session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and
+/// retrying helps; [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged
+/// file, which is moved to the folder `aside` and absent from then on, and always for what this
+/// crate did not write, which is left alone. A disk that fails is
 /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent session.
 ///
 /// # Cancellation
@@ -66,16 +71,19 @@ pub struct FileBackedSessionManager {
 }
 
 impl FileBackedSessionManager {
-    /// Opens the folder at `path` with the defaults of [`FsConfig`], and makes it (mode 0700) if it is not there.
+    /// Opens the folder at `path` with the defaults of [`FsConfig`], and makes it (mode 0700) if it
+    /// is not there.
     ///
     /// The folder is opened once: it is never looked up by its path again.
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Config`](session_core::ErrorKind::Config): no folder and no parent to make it in, no right to write to it, others have
-    ///   the right to write to it, or a file system without locks. The message says what to change.
+    /// - [`ErrorKind::Config`](session_core::ErrorKind::Config): no folder and no parent to make it
+    ///   in, no right to write to it, others have the right to write to it, or a file system
+    ///   without locks. The message says what to change.
     /// - [`ErrorKind::Full`](session_core::ErrorKind::Full): no space for an empty store.
-    /// - [`ErrorKind::Unsupported`](session_core::ErrorKind::Unsupported): a later release laid the folder out.
+    /// - [`ErrorKind::Unsupported`](session_core::ErrorKind::Unsupported): a later release laid the
+    ///   folder out.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         Self::with_config(&FsConfig::new(path))
     }
@@ -94,12 +102,13 @@ impl FileBackedSessionManager {
         Ok(Self { store, pass: Arc::new(Mutex::new(Pass::new())), sweeper })
     }
 
-    /// Sweeps the whole folder now, and tells `progress` after each bounded step what was done so far.
+    /// Sweeps the whole folder now, and tells `progress` after each bounded step what was done so
+    /// far.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder cannot be read. A file that cannot
-    /// be read is counted and passed over.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder cannot be
+    /// read. A file that cannot be read is counted and passed over.
     ///
     /// # Cancellation
     ///
@@ -126,7 +135,8 @@ impl FileBackedSessionManager {
         self.store.damaged()
     }
 
-    /// Tries `work` without waiting, and where that is not enough once more where it may wait: one hop at most.
+    /// Tries `work` without waiting, and where that is not enough once more where it may wait: one
+    /// hop at most.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Fn(&Store, Patience) -> Result<T, Stop> + Send + 'static,

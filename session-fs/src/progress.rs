@@ -16,7 +16,7 @@ pub struct SweepProgress {
     pub damaged: u64,
     /// Files passed over: unreadable, of a later release, or not ours.
     pub unreadable: u64,
-    /// Whether nothing was looked at, because the clock is more than a day ahead of the last sweep. A sweep an hour
-    /// later believes it.
+    /// Whether nothing was looked at, because the clock is more than a day ahead of the last sweep.
+    /// A sweep an hour later believes it.
     pub held_back: bool,
 }

@@ -1,7 +1,8 @@
 //! The format of a session's file: two slots and two cells. Bytes in, bytes out, no I/O.
 //!
-//! A write goes into the slot that is *not* current, so the current record is whole at every moment, whatever
-//! becomes of the write. A touch goes into the cell that is not current, for the same reason.
+//! A write goes into the slot that is *not* current, so the current record is whole at every
+//! moment, whatever becomes of the write. A touch goes into the cell that is not current, for the
+//! same reason.
 //!
 //! Numbers are little-endian.
 //!
@@ -41,7 +42,8 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Slots for a record of `len` bytes: within one block if it fits, else with a quarter of room to grow.
+    /// Slots for a record of `len` bytes: within one block if it fits, else with a quarter of room
+    /// to grow.
     pub(crate) fn for_record(len: usize) -> Self {
         let need = SLOT_HEAD + len;
         if need <= SMALL {
@@ -126,7 +128,8 @@ pub(crate) struct View<'a> {
     pub(crate) touched: Option<u64>,
     /// Whether the name of the file is known to be on the disk.
     pub(crate) settled: bool,
-    /// Whether a slot or a cell is half-written: by a writer that died, or by one that is at it while this was read.
+    /// Whether a slot or a cell is half-written: by a writer that died, or by one that is at it
+    /// while this was read.
     pub(crate) doubtful: bool,
     side: Side,
     sequence: u64,
@@ -193,7 +196,8 @@ pub(crate) fn parse_block(bytes: &[u8]) -> Parsed<'_> {
     }
 }
 
-/// Tells what a file is by as many bytes as [`Parsed::Larger`] asked for, or all of them if it has fewer.
+/// Tells what a file is by as many bytes as [`Parsed::Larger`] asked for, or all of them if it has
+/// fewer.
 pub(crate) fn parse_file(bytes: &[u8]) -> Parsed<'_> {
     match header(bytes) {
         Ok(geometry) => parse_slots(bytes, geometry),

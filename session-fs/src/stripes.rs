@@ -1,7 +1,7 @@
 //! Locks within the process, so that its own threads never meet at the file system's lock.
 //!
-//! Advisory locks of files are polled, because waiting for one has no deadline; here a waiter is woken. And where a
-//! file system has no locks, these alone keep one process right.
+//! Advisory locks of files are polled, because waiting for one has no deadline; here a waiter is
+//! woken. And where a file system has no locks, these alone keep one process right.
 
 use std::{
     fmt,

@@ -1,7 +1,7 @@
 //! The thread that sweeps in the background.
 //!
-//! A thread of its own, because sweeping must not depend on requests, and because a task would end with the runtime it was started on: a manager
-//! may be made before there is one, and outlive it.
+//! A thread of its own, because sweeping must not depend on requests, and because a task would end
+//! with the runtime it was started on: a manager may be made before there is one, and outlive it.
 
 use std::{
     fmt,

@@ -153,7 +153,8 @@ fn stat(stat: fs::Stat) -> Stat {
     }
 }
 
-/// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always `AGAIN`.
+/// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always
+/// `AGAIN`.
 #[cfg(target_os = "linux")]
 fn open_cached(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::ResolveFlags;

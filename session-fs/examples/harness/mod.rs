@@ -20,8 +20,8 @@ pub(crate) fn deadline(number: u64) -> Timestamp {
     Timestamp::from_millis((1 << 52) + number)
 }
 
-/// A record of a random length, every byte of whose body is told by its head. The head names the `life` of its session: a number
-/// that a session made again under the same id does not share.
+/// A record of a random length, every byte of whose body is told by its head. The head names the
+/// `life` of its session: a number that a session made again under the same id does not share.
 pub(crate) fn record(
     id: SessionId,
     version: Version,

@@ -1,4 +1,5 @@
-//! A process that dies at any system call: before it, after it, and after every byte count of a write.
+//! A process that dies at any system call: before it, after it, and after every byte count of a
+//! write.
 
 use std::sync::{Arc, Mutex};
 
@@ -142,7 +143,8 @@ impl Subject {
     }
 }
 
-/// Prepares a session, lets the change meet its fate, and tells what was there before, after, and whether it was acknowledged.
+/// Prepares a session, lets the change meet its fate, and tells what was there before, after, and
+/// whether it was acknowledged.
 struct Met {
     subject: Subject,
     before: Option<Vec<u8>>,
@@ -189,7 +191,8 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
                 let found = found.map(|record| bytes(&record));
                 seen.lock().expect("no panic while locked").push(found);
             }
-            // A session that is just being made has no version yet, and its reader waits for the lock.
+            // A session that is just being made has no version yet, and its reader waits for the
+            // lock.
             Err(error) if !existed && error.kind() == session_core::ErrorKind::Contended => {}
             Err(error) => panic!("a reader was refused: {error}"),
         }
@@ -263,8 +266,8 @@ fn every_fate(bench: &Bench, scenario: &Scenario) {
     }
 }
 
-/// After how many bytes a write of `len` bytes ends: all counts of a small one, those that matter of a large one. The tests of the
-/// format go through all counts of large ones too.
+/// After how many bytes a write of `len` bytes ends: all counts of a small one, those that matter
+/// of a large one. The tests of the format go through all counts of large ones too.
 fn counts(len: usize) -> impl Iterator<Item = usize> {
     let telling = move |count: &usize| {
         *count < 250 || count.is_multiple_of(251) || count.abs_diff(4_096) < 20 || len - count < 10

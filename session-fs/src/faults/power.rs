@@ -1,8 +1,10 @@
-//! A loss of power: what was written since the last sync may be on the disk or not, each sector for itself and in any order.
+//! A loss of power: what was written since the last sync may be on the disk or not, each sector for
+//! itself and in any order.
 //!
-//! The calls of a run are written down. For every moment of it, disks are made that the file system could have left behind: all
-//! that was synced, and of the rest whatever a generator chooses, by sectors of 512 bytes for data and by names for folders. On
-//! each of them a store is opened and read.
+//! The calls of a run are written down. For every moment of it, disks are made that the file system
+//! could have left behind: all that was synced, and of the rest whatever a generator chooses, by
+//! sectors of 512 bytes for data and by names for folders. On each of them a store is opened and
+//! read.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,7 +24,8 @@ use crate::{Durability, FsConfig, calls::Patience, error::Stop, store::Store, sy
 type Inode = (u64, u64);
 
 const SECTOR: usize = 512;
-/// Disks made for each moment, beside the one with nothing and the one with all that was not synced.
+/// Disks made for each moment, beside the one with nothing and the one with all that was not
+/// synced.
 const DISKS: u64 = 12;
 
 /// A disk, and what is on its way there.
@@ -92,7 +95,8 @@ impl Disk {
         }
     }
 
-    /// The disk after the power was lost: of what was on its way, the part that `keep` chooses arrived.
+    /// The disk after the power was lost: of what was on its way, the part that `keep` chooses
+    /// arrived.
     fn lose_power(&self, mut keep: impl FnMut() -> bool) -> Self {
         let mut disk = self.clone();
         let data = std::mem::take(&mut disk.data).into_iter().filter(|_| keep()).collect();
@@ -172,7 +176,8 @@ fn inode(path: &Path) -> Inode {
     (metadata.dev(), metadata.ino())
 }
 
-/// What the disks of one moment may show: from the last change that was acknowledged to the one that was under way.
+/// What the disks of one moment may show: from the last change that was acknowledged to the one
+/// that was under way.
 fn allowed(acknowledged: &[Acknowledged], calls: usize) -> Vec<Option<Vec<u8>>> {
     let done = acknowledged.iter().filter(|change| change.calls <= calls).count();
     let mut states: Vec<_> = acknowledged
@@ -209,7 +214,8 @@ fn look(
     Ok(found.map(|record| bytes(&record)))
 }
 
-/// What every disk of every moment shows, against what was acknowledged; how many disks broke the promise.
+/// What every disk of every moment shows, against what was acknowledged; how many disks broke the
+/// promise.
 fn lost(durability: Durability) -> (u64, u64) {
     let bench = Bench::new(durability);
     let id = new_id();

@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl<C: Calls> Store<C> {
-    /// Moves the file of `id` to the folder of damaged ones, if its name still stands for the locked file.
+    /// Moves the file of `id` to the folder of damaged ones, if its name still stands for the
+    /// locked file.
     pub(super) fn set_aside(&self, id: &SessionId, locked: &Locked<'_>) -> Result<()> {
         let name = Name::record(id);
         match self.calls.stat_name(self.records.as_fd(), name.as_str()) {

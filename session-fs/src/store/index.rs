@@ -1,7 +1,8 @@
 //! Which sessions belong to a principal: an empty file for each, named after both.
 //!
-//! An entry is made before the record that it points to and taken away after it, so a listing may name too many and never
-//! too few. Every change of the entries of an id happens under the lock of its record's file.
+//! An entry is made before the record that it points to and taken away after it, so a listing may
+//! name too many and never too few. Every change of the entries of an id happens under the lock of
+//! its record's file.
 
 use std::os::fd::AsFd;
 
@@ -32,7 +33,8 @@ impl<C: Calls> Store<C> {
         Err(removed())
     }
 
-    /// An entry too many is only one more place to look: that it stays is no error, and the sweep clears it.
+    /// An entry too many is only one more place to look: that it stays is no error, and the sweep
+    /// clears it.
     pub(super) fn drop_entry(&self, tag: &PrincipalTag, id: &SessionId) {
         let name = Name::entry(tag, id);
         match self.calls.unlink(self.principals.as_fd(), name.as_str()) {

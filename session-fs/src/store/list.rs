@@ -1,7 +1,8 @@
 //! Finding sessions without knowing their ids: by principal, and all of them.
 //!
-//! Folders come in the order of the first digits of the ids in them, and ids of one folder are sorted, so the last id named is all a
-//! cursor needs. One folder is held in memory at a time: a 4,096th of the store.
+//! Folders come in the order of the first digits of the ids in them, and ids of one folder are
+//! sorted, so the last id named is all a cursor needs. One folder is held in memory at a time: a
+//! 4,096th of the store.
 
 use std::{ops::ControlFlow, os::fd::AsFd};
 

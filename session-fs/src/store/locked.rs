@@ -25,7 +25,8 @@ pub(super) struct Locked<'a> {
 }
 
 impl<C: Calls> Store<C> {
-    /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always one, perhaps blank.
+    /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always
+    /// one, perhaps blank.
     pub(super) fn lock(
         &self,
         id: &SessionId,
@@ -55,7 +56,8 @@ impl<C: Calls> Store<C> {
             if !stat.regular {
                 return Err(foreign().into());
             }
-            // Whoever held the lock before may have removed the file, or put a larger one in its place.
+            // Whoever held the lock before may have removed the file, or put a larger one in its
+            // place.
             if stat.links > 0 {
                 return Ok(Some(Locked { file, stat, _held: held }));
             }

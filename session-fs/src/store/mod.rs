@@ -69,8 +69,8 @@ impl<C: Calls> Store<C> {
         }
     }
 
-    /// Nothing is there under a name: fails if that is because the folder itself is gone, which is an outage and
-    /// no reason to log everyone out.
+    /// Nothing is there under a name: fails if that is because the folder itself is gone, which is
+    /// an outage and no reason to log everyone out.
     fn absent(&self) -> Result<()> {
         match self.calls.stat(self.records.as_fd()).during("looking at the folder")?.links {
             0 => Err(removed()),

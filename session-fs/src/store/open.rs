@@ -56,7 +56,8 @@ impl<C: Calls> Store<C> {
     }
 }
 
-/// Opens the folder of the user's choice, made with mode 0700 if it is not there. This is the one look-up by path.
+/// Opens the folder of the user's choice, made with mode 0700 if it is not there. This is the one
+/// look-up by path.
 fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<OwnedFd> {
     let made = match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) => true,

@@ -1,7 +1,8 @@
 //! Whether the clock can be believed when it says that sessions are expired.
 //!
-//! Expired sessions are absent for every reader at once, so nothing depends on when they are removed. After a step of the clock
-//! that nothing explains, removing waits for an hour: time to set the clock right before sessions are gone for good.
+//! Expired sessions are absent for every reader at once, so nothing depends on when they are
+//! removed. After a step of the clock that nothing explains, removing waits for an hour: time to
+//! set the clock right before sessions are gone for good.
 
 use std::{
     os::fd::{AsFd, BorrowedFd},
@@ -74,7 +75,8 @@ impl<C: Calls> Store<C> {
             .is_some_and(|last| last <= now && now.saturating_since(last) < time)
     }
 
-    /// The right to sweep in the background, which one process has at a time; for as long as what is returned is kept.
+    /// The right to sweep in the background, which one process has at a time; for as long as what
+    /// is returned is kept.
     pub(crate) fn lead_sweep(&self) -> Option<std::os::fd::OwnedFd> {
         let root = self.root.as_fd();
         let file = self.calls.open(root, SWEPT, Open::Create, Patience::Blocking).ok()?;

@@ -1,8 +1,10 @@
-//! The deadline of a file, repeated in its time of last modification, so that a sweep need not open it.
+//! The deadline of a file, repeated in its time of last modification, so that a sweep need not open
+//! it.
 //!
-//! Nobody but the sweep sets it, and every write to the file wipes it out, because the system then sets the time itself. So verbs
-//! pay nothing for it, and a sweep opens each file once after it was written. A hint is told from a time of the system's by the
-//! part below a millisecond; mistaking one for the other (once in a million) only sweeps a file late.
+//! Nobody but the sweep sets it, and every write to the file wipes it out, because the system then
+//! sets the time itself. So verbs pay nothing for it, and a sweep opens each file once after it was
+//! written. A hint is told from a time of the system's by the part below a millisecond; mistaking
+//! one for the other (once in a million) only sweeps a file late.
 
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use session_core::Timestamp;
 use crate::calls::Modified;
 
 const MARK: u32 = 537_211;
-/// No further ahead, so that no file system is asked for a time it cannot store, and nothing hidden for ever.
+/// No further ahead, so that no file system is asked for a time it cannot store, and nothing hidden
+/// for ever.
 const FURTHEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
 pub(super) fn write(deadline: Timestamp, now: Timestamp) -> Modified {

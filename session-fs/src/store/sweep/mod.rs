@@ -86,7 +86,8 @@ impl<C: Calls> Store<C> {
         Ok(true)
     }
 
-    /// Sweeps these shards alone, where a whole pass would be thousands of calls that have nothing to do with a test.
+    /// Sweeps these shards alone, where a whole pass would be thousands of calls that have nothing
+    /// to do with a test.
     #[cfg(test)]
     pub(crate) fn sweep_only(&self, records: Shard, principals: &[Shard]) -> Result<()> {
         let (now, mut progress, mut names) = (self.clock.now(), SweepProgress::default(), 0);
@@ -251,7 +252,8 @@ impl<C: Calls> Store<C> {
         })
     }
 
-    /// Runs `work` while nobody changes `id`, also if it has no file: then one is made to have something to lock.
+    /// Runs `work` while nobody changes `id`, also if it has no file: then one is made to have
+    /// something to lock.
     fn with_lock(
         &self,
         id: &SessionId,
