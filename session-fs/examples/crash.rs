@@ -142,7 +142,8 @@ fn check(folder: &Path, known: &HashMap<SessionId, Known>) -> Done {
     for (id, known) in known {
         let found = match block_on(manager.get(id)) {
             Ok(found) => found,
-            // The first write of a creation, cut in two: never acknowledged, and out of the way from now on.
+            // The first write of a creation, cut in two: never acknowledged, and out of the way
+            // from now on.
             Err(error)
                 if error.kind() == session_core::ErrorKind::Corrupt && known.acknowledged == 0 =>
             {

@@ -194,7 +194,8 @@ impl Thread {
 
     fn create(&mut self, id: SessionId) -> Done {
         let life = self.random.next();
-        // Lives begin at versions far apart: a put that was meant for an earlier life must find no version of its own.
+        // Lives begin at versions far apart: a put that was meant for an earlier life must find no
+        // version of its own.
         let version = 1 + self.random.below(1 << 40);
         let record = self.record(id, version, life);
         if block_on(self.manager.put(&record, Expect::Absent))? == Outcome::Stored {

@@ -1,5 +1,5 @@
-//! Each verb and its raw system calls in turn, one of each at a time, so that what disturbs the machine disturbs both: medians and
-//! their ratios.
+//! Each verb and its raw system calls in turn, one of each at a time, so that what disturbs the
+//! machine disturbs both: medians and their ratios.
 //!
 //! `cargo run --release -p session-fs --example ratios`
 

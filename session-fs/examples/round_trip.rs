@@ -1,32 +1,29 @@
-//! Stores a session, touches it, reads it back and removes it.
+//! Opens a session, stores a value in it, and finds it again by its cookie.
 //!
 //! `cargo run -p session-fs --example round_trip`
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
-
-#[path = "../tests/support/mod.rs"]
-mod records;
-
-use std::time::Duration;
-
-use session_core::{Clock, Expect, SessionManager, SystemClock, Version};
+use session_core::{CookieAction, SessionInterface, SigningKey};
 use session_fs::FileBackedSessionManager;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let parent = tempfile::tempdir()?;
+    let folder = tempfile::tempdir()?;
+    // A program of yours reads its secret from a file or from the environment.
+    let secret: Vec<u8> = (0..32).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
-        let manager = FileBackedSessionManager::new(parent.path().join("sessions"))?;
-        let in_an_hour = SystemClock::new().now().saturating_add(Duration::from_secs(3_600));
+        let manager = FileBackedSessionManager::new(folder.path().join("sessions"))?;
+        let key = SigningKey::hmac_sha256(&secret)?;
+        let interface = SessionInterface::builder(manager, key).build()?;
 
-        // An application never makes a record itself: it seals them through `session_core::SessionInterface`.
-        let record = records::record(records::new_id(), 1, in_an_hour, b"sealed bytes");
-        println!("put:    {:?}", manager.put(&record, Expect::Absent).await?);
-        let later = in_an_hour.saturating_add(Duration::from_secs(60));
-        println!("touch:  {:?}", manager.touch(record.id(), Version::FIRST, later).await?);
-        println!("get:    {:?}", manager.get(record.id()).await?);
-        println!("remove: {:?}", manager.remove(record.id(), None).await?);
-        println!("get:    {:?}", manager.get(record.id()).await?);
+        let session = interface.open([]).await?;
+        session.insert("fruit", "apple")?;
+        let CookieAction::Set(cookie) = session.finish().await?.cookie else {
+            return Err("a new session has a cookie".into());
+        };
+
+        let again = interface.open([cookie.value().as_bytes()]).await?;
+        assert_eq!(again.get::<String>("fruit")?.as_deref(), Some("apple"));
+        again.destroy().await?;
         Ok(())
     })
 }

@@ -191,7 +191,8 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
                 let found = found.map(|record| bytes(&record));
                 seen.lock().expect("no panic while locked").push(found);
             }
-            // A session that is just being made has no version yet, and its reader waits for the lock.
+            // A session that is just being made has no version yet, and its reader waits for the
+            // lock.
             Err(error) if !existed && error.kind() == session_core::ErrorKind::Contended => {}
             Err(error) => panic!("a reader was refused: {error}"),
         }

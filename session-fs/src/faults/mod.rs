@@ -34,7 +34,8 @@ impl Bench {
         let clock = Arc::new(ManualClock::default());
         let config = FsConfig::new(folder.path()).clock(clock.clone()).durability(durability);
         let shim = Shim::default();
-        // A reader that meets the lock of the writer under test would wait for a thread that waits for it.
+        // A reader that meets the lock of the writer under test would wait for a thread that waits
+        // for it.
         let looking = config.clone().lock_timeout(std::time::Duration::ZERO);
         let good = Store::open(&looking, System).expect("a store");
         let bad = Store::open(&config, shim.clone()).expect("a store");

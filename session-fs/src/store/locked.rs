@@ -56,7 +56,8 @@ impl<C: Calls> Store<C> {
             if !stat.regular {
                 return Err(foreign().into());
             }
-            // Whoever held the lock before may have removed the file, or put a larger one in its place.
+            // Whoever held the lock before may have removed the file, or put a larger one in its
+            // place.
             if stat.links > 0 {
                 return Ok(Some(Locked { file, stat, _held: held }));
             }

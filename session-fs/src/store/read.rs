@@ -55,8 +55,9 @@ impl<C: Calls> Store<C> {
                 Parsed::Blank => return Ok(None),
                 Parsed::Foreign => return Err(foreign().into()),
                 Parsed::Future => return Err(future().into()),
-                // With a torn slot beside it, a whole slot may be one that was replaced while this was read. It was
-                // not if it is still there at the second look: a writer goes from one slot to the other in turn.
+                // With a torn slot beside it, a whole slot may be one that was replaced while this
+                // was read. It was not if it is still there at the second look: a writer goes from
+                // one slot to the other in turn.
                 Parsed::Whole(view) if !view.doubtful || before == Some(view.stamp()) => {
                     match record(id, &view) {
                         Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => break,

@@ -41,7 +41,8 @@ impl<C: Calls> Store<C> {
             let Some(locked) = self.lock(id, how, patience)? else { return Ok(Outcome::Gone) };
             let mut buffer = Buffer::new();
             let held = match self.held(id, &locked, &mut buffer, patience) {
-                // A damaged file stands in nobody's way: it was moved aside, and there is room for a new one.
+                // A damaged file stands in nobody's way: it was moved aside, and there is room for
+                // a new one.
                 Err(Stop::Failed(error))
                     if error.kind() == ErrorKind::Corrupt && expect == Expect::Absent =>
                 {
@@ -178,7 +179,8 @@ impl<C: Calls> Store<C> {
             self.write(locked.file.as_fd(), &slots::create(geometry, &[&head, new.sealed()]))
         });
         if let Err(error) = made {
-            // Nothing was promised yet: what is half-made is taken away again, so that no damaged file stays behind.
+            // Nothing was promised yet: what is half-made is taken away again, so that no damaged
+            // file stays behind.
             if self.discard(id, tag.as_ref()).is_err() {
                 tracing::debug!(
                     "a session's file that could not be finished was left for the sweep"
@@ -207,7 +209,8 @@ impl<C: Calls> Store<C> {
         if let Some(tag) = to.filter(|_| from != to) {
             self.add_entry(&tag, id)?;
         }
-        // A file that has a second name was copied by linking it, by a backup for example: the copy must not change.
+        // A file that has a second name was copied by linking it, by a backup for example: the copy
+        // must not change.
         if view.geometry.holds(new.encoded_len()) && locked.stat.links == 1 {
             let head = new.header_bytes();
             self.write(locked.file.as_fd(), &view.put(&[&head, new.sealed()]))?;
@@ -288,7 +291,8 @@ impl<C: Calls> Store<C> {
             return Ok(());
         }
         self.sync_shard(Tree::Records, Shard::of(id))?;
-        // Later writers need not sync the folder again. They do if this mark is lost, so it is not waited for.
+        // Later writers need not sync the folder again. They do if this mark is lost, so it is not
+        // waited for.
         self.write(file, &Piece { at: SETTLED_AT, bytes: SETTLED.to_vec() })
     }
 
