@@ -1,7 +1,7 @@
 //! A hit as an application pays for it: `dyn SessionManager::get().await`.
 //!
-//! `cargo bench -p session-cache --bench manager`. The peers are the same tables behind the least that a manager must do: look the
-//! record up and check its deadline.
+//! `cargo bench -p session-cache --bench manager`. The peers are the same tables behind the least
+//! that a manager must do: look the record up and check its deadline.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up has to stop")]
 

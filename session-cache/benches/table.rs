@@ -1,7 +1,8 @@
 //! A hit, and an insert that makes another leave, beside the caches of the field.
 //!
-//! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same keys with the same hashing. Two
-//! tables of each kind are never alive at once, so that none is measured in a cache another one has filled.
+//! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same
+//! keys with the same hashing. Two tables of each kind are never alive at once, so that none is
+//! measured in a cache another one has filled.
 
 #![expect(clippy::cast_possible_truncation, reason = "counts of a bench fit in every word")]
 
@@ -37,7 +38,8 @@ fn hits(criterion: &mut Criterion) {
     }
 }
 
-/// Gets of present records in an order that has nothing to do with memory, by one thread and by two.
+/// Gets of present records in an order that has nothing to do with memory, by one thread and by
+/// two.
 fn hit<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
     let table = filled::<T>(records);
     let ids: Vec<SessionId> = shuffled(records.len()).map(|at| *records[at].id()).collect();
@@ -95,7 +97,8 @@ fn insert<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
 }
 
 fn filled<T: Table>(records: &[Arc<Record>]) -> T {
-    // Room to spare, so that shards that fill unevenly still hold every record and each get is a hit.
+    // Room to spare, so that shards that fill unevenly still hold every record and each get is a
+    // hit.
     let table = T::with_capacity(records.len() + records.len() / 4);
     for record in records {
         table.insert(record);

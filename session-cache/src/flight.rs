@@ -22,8 +22,8 @@ pub(crate) type Landed = Result<Option<Arc<Record>>, SharedError>;
 
 /// A load that any number of requests wait for, and that each of them drives on.
 ///
-/// There is no leader among the waiters: the load belongs to all of them, so it goes on when the one who began it is dropped,
-/// or is not polled. When the last one is dropped, so is the load.
+/// There is no leader among the waiters: the load belongs to all of them, so it goes on when the
+/// one who began it is dropped, or is not polled. When the last one is dropped, so is the load.
 pub(crate) struct Flight {
     state: Mutex<State>,
 }
@@ -114,8 +114,8 @@ impl Future for Passenger {
             state.stage = Stage::Polled { asked: false };
             load
         };
-        // From here until the load is put back or has landed, the flight has nobody else who drives it: if the load panics,
-        // `polling` wakes the others, who find nothing to wait for.
+        // From here until the load is put back or has landed, the flight has nobody else who drives
+        // it: if the load panics, `polling` wakes the others, who find nothing to wait for.
         let polling = Polling { flight: &self.flight };
         let waker = Waker::from(Arc::clone(&self.flight));
         let polled = load.as_mut().poll(&mut Context::from_waker(&waker));

@@ -1,7 +1,7 @@
 //! A bounded, coherent, write-through cache over any session manager.
 //!
-//! Put it in front of a store that takes longer than a look into memory: files, or a server. In front of
-//! [`MemorySessionManager`](session_core::MemorySessionManager) it only costs.
+//! Put it in front of a store that takes longer than a look into memory: files, or a server. In
+//! front of [`MemorySessionManager`](session_core::MemorySessionManager) it only costs.
 //!
 //! # Examples
 //!
@@ -19,13 +19,15 @@
 //!
 //! # How it keeps records
 //!
-//! In shards, each an [`IndexMap`](indexmap::IndexMap) behind a lock, bounded by entries and by bytes. A hit takes a read lock,
-//! sets a mark and hands out the shared record; nothing is moved and nothing is copied. Who leaves is decided by queues after S3-FIFO,
-//! so that one-time visitors pass through. No lock is held while anything is awaited.
+//! In shards, each an [`IndexMap`](indexmap::IndexMap) behind a lock, bounded by entries and by
+//! bytes. A hit takes a read lock, sets a mark and hands out the shared record; nothing is moved
+//! and nothing is copied. Who leaves is decided by queues after S3-FIFO, so that one-time visitors
+//! pass through. No lock is held while anything is awaited.
 //!
 //! # Limits
 //!
-//! Absence is not cached. Each shard has its part of the bounds: a record larger than that part is not kept.
+//! Absence is not cached. Each shard has its part of the bounds: a record larger than that part is
+//! not kept.
 
 mod cache;
 mod coherence;

@@ -149,7 +149,8 @@ fn a_change_that_is_told_while_a_load_is_under_way_keeps_it_out() {
     });
 }
 
-/// Every interleaving in which a thread is interrupted twice at most: the three threads of a flight have too many others.
+/// Every interleaving in which a thread is interrupted twice at most: the three threads of a flight
+/// have too many others.
 fn bounded(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(2);

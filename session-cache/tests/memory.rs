@@ -17,7 +17,8 @@ const ENTRIES: u64 = 20_000;
 
 /// Bytes a full table holds for each entry, the records apart.
 fn per_entry<T: Table>() -> usize {
-    // Twice as many records as there is room for, so that what is kept of those who left is counted too.
+    // Twice as many records as there is room for, so that what is kept of those who left is counted
+    // too.
     let records: Vec<_> = (0..2 * ENTRIES).map(|n| support::record(support::id(n), 1, 0)).collect();
     let before = dhat::HeapStats::get().curr_bytes;
     let table = T::with_capacity(ENTRIES as usize);

@@ -26,13 +26,15 @@ pub(crate) struct Found {
 
 /// Bounded storage of records: S3-FIFO on an [`IndexMap`].
 ///
-/// A newcomer enters the small queue. Who is asked for there moves to the main queue when its turn to leave comes; who is not, leaves.
-/// Who is asked for in the main queue goes round again. Whoever leaves is remembered for a while, and enters the main queue at once if it
-/// comes back. So a hit only marks, and a flood of one-time visitors passes through the small queue.
+/// A newcomer enters the small queue. Who is asked for there moves to the main queue when its turn
+/// to leave comes; who is not, leaves. Who is asked for in the main queue goes round again. Whoever
+/// leaves is remembered for a while, and enters the main queue at once if it comes back. So a hit
+/// only marks, and a flood of one-time visitors passes through the small queue.
 ///
-/// What differs from the paper was chosen by the frozen traces of `examples/hit_ratio`: those who leave the main queue are remembered
-/// too, since users come back after lunch; an entry is marked twice at most, since a session that was busy and ended must go soon; and
-/// the small queue is a twelfth.
+/// What differs from the paper was chosen by the frozen traces of `examples/hit_ratio`: those who
+/// leave the main queue are remembered too, since users come back after lunch; an entry is marked
+/// twice at most, since a session that was busy and ended must go soon; and the small queue is a
+/// twelfth.
 ///
 /// # Source
 ///
@@ -42,7 +44,8 @@ pub(super) struct Entries {
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
-    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then fills the table but for the small one.
+    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then
+    /// fills the table but for the small one.
     filled: bool,
     /// What times are counted from.
     epoch: Timestamp,
@@ -59,12 +62,13 @@ struct Slot {
     since: Since,
     cost: Cost,
     queue: Place,
-    /// How often the entry was asked for since it was last looked at for eviction, up to [`MOST_MARKS`].
+    /// How often the entry was asked for since it was last looked at for eviction, up to
+    /// [`MOST_MARKS`].
     marks: AtomicU8,
 }
 
-/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down. After two years without a restart
-/// it stands still, so that entries look older than they are.
+/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down.
+/// After two years without a restart it stands still, so that entries look older than they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since(u32);
 
@@ -213,7 +217,8 @@ impl Entries {
         dropped
     }
 
-    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for since the last.
+    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for
+    /// since the last.
     fn leaving(&mut self) -> Option<u32> {
         loop {
             let small_may_be = (self.len() / SMALL_PART).max(1);
@@ -266,7 +271,8 @@ impl Entries {
 }
 
 impl Slots {
-    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty than if it doubled.
+    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty
+    /// than if it doubled.
     fn push(&mut self, id: SessionId, slot: Slot) -> u32 {
         let at = self.0.len();
         if at == self.0.capacity() {
@@ -323,7 +329,8 @@ fn print_of(hash: u64) -> u32 {
     (hash >> 16) as u32
 }
 
-/// What an entry takes, the record with its opened form and its part of the table: in units of 64 bytes, rounded up.
+/// What an entry takes, the record with its opened form and its part of the table: in units of 64
+/// bytes, rounded up.
 #[derive(Clone, Copy)]
 struct Cost(u16);
 
@@ -341,8 +348,9 @@ impl Cost {
     }
 }
 
-/// The part of the table that belongs to one entry, at the worst fill of its parts: the entry itself in a vector that grew by half,
-/// its position twice over and a byte beside it in the hash index, and the memory of one that left.
+/// The part of the table that belongs to one entry, at the worst fill of its parts: the entry
+/// itself in a vector that grew by half, its position twice over and a byte beside it in the hash
+/// index, and the memory of one that left.
 const ENTRY: usize = BUCKET + BUCKET / 2 + 2 * (size_of::<usize>() + 1) + 2 * size_of::<u32>();
 const BUCKET: usize = size_of::<u64>() + size_of::<SessionId>() + size_of::<Slot>();
 /// No record costs less: a header alone is larger.

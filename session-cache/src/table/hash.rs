@@ -8,8 +8,9 @@ use session_core::SessionId;
 
 /// Spreads session ids over shards and buckets: one multiplication, keyed at random.
 ///
-/// An id is 122 random bits from the operating system, and only ids of live records enter a table, so nobody
-/// outside chooses what is hashed here; the key keeps it so for a program that makes ids of its own.
+/// An id is 122 random bits from the operating system, and only ids of live records enter a table,
+/// so nobody outside chooses what is hashed here; the key keeps it so for a program that makes ids
+/// of its own.
 #[derive(Clone, Debug)]
 pub struct IdHashing {
     keys: [u64; 2],

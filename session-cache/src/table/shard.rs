@@ -16,7 +16,8 @@ use crate::{
     sync::{RwLock, read, write},
 };
 
-/// Part of a table. The methods hold the lock for a bounded number of steps, and none of them waits.
+/// Part of a table. The methods hold the lock for a bounded number of steps, and none of them
+/// waits.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Shard {
@@ -80,7 +81,8 @@ impl Shard {
 
     /// Finds what is kept under `id`, or joins the load under way, or begins one.
     ///
-    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to those who wait for it already.
+    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to those
+    /// who wait for it already.
     pub(crate) fn start(
         &self,
         id: &SessionId,

@@ -1,4 +1,5 @@
-//! Watching over a feed that delays, drops and dies: never stale beyond delivery time plus heartbeat.
+//! Watching over a feed that delays, drops and dies: never stale beyond delivery time plus
+//! heartbeat.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -75,7 +76,8 @@ impl Told {
         line.under_way.push_back((arrives, message));
     }
 
-    /// What the store does at least every heartbeat: it says that it is there, and first that something was lost if so.
+    /// What the store does at least every heartbeat: it says that it is there, and first that
+    /// something was lost if so.
     fn beat(&self) {
         let mut line = self.line.lock().expect("no panic while locked");
         let lost = !line.cut && std::mem::take(&mut line.lost);
@@ -212,7 +214,8 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
             {
                 let mut line = told.line.lock().expect("no panic while locked");
                 match draw(1) {
-                    // The line is cut: everything is lost, in silence. It comes back some time later.
+                    // The line is cut: everything is lost, in silence. It comes back some time
+                    // later.
                     0..2 => line.cut = true,
                     2..6 => line.cut = false,
                     6..12 => {
