@@ -1,4 +1,4 @@
-//! The rules of [`SessionManager`](crate::SessionManager) as tests, for every backend to run
+//! The rules of [`SessionManager`] as tests, for every backend to run
 //! against itself.
 //!
 //! A backend writes a [`Harness`] and one line:
