@@ -103,7 +103,8 @@ impl<N> SessionMiddlewareBuilder<N> {
     ///
     /// # let secret: Vec<u8> = (0..32).collect();
     /// # let (manager, key) = (MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?);
-    /// # let visitors = SessionMiddleware::new(manager.clone(), SigningKey::hmac_sha256(&secret)?)?;
+    /// # let other = SigningKey::hmac_sha256(&secret)?;
+    /// # let visitors = SessionMiddleware::new(manager.clone(), other)?;
     /// let admins = SessionMiddleware::builder(manager, key)
     ///     .named::<Admin>()
     ///     .cookie_name("__Host-admin")
@@ -182,14 +183,15 @@ impl<N> SessionMiddlewareBuilder<N> {
         self
     }
 
-    /// Sends the cookie with `Partitioned`: inside other sites each has a session of its own (CHIPS).
+    /// Sends the cookie with `Partitioned`: inside other sites each has a session of its own
+    /// (CHIPS).
     pub fn partitioned(mut self) -> Self {
         self.attributes.partitioned = true;
         self
     }
 
-    /// Leaves `Max-Age` out for sessions that are not permanent: the browser forgets the cookie when
-    /// it is closed, unless it restores its windows.
+    /// Leaves `Max-Age` out for sessions that are not permanent: the browser forgets the cookie
+    /// when it is closed, unless it restores its windows.
     pub fn browser_session_cookie(mut self) -> Self {
         self.attributes.browser_session = true;
         self

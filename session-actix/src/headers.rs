@@ -17,7 +17,8 @@ const PERMISSIVE: [&str; 7] = [
     "must-understand",
 ];
 
-/// Marks a response whose handler used the session named `name`; `set_cookie` is what is to be sent.
+/// Marks a response whose handler used the session named `name`; `set_cookie` is what is to be
+/// sent.
 ///
 /// Another cookie of the name, put in by the handler or by an application inside, gives way: a
 /// response never has two of one name (RFC 6265bis, section 4.1.1).

@@ -106,8 +106,8 @@ impl<N> SessionMiddleware<N> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable): the store is out, or slower
-    /// than its time limit.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable): the store is out, or
+    /// slower than its time limit.
     pub async fn check_store(&self) -> Result<()> {
         let id = SessionId::random()?;
         self.shared.interface.manager().exists(&id).await?;

@@ -22,11 +22,12 @@ use crate::{AsKey, Error, Main, Result, slot::Shared};
 ///
 /// # After the head of the response
 ///
-/// In a streaming body, a web socket or a task the handler left behind, the session can be read on, and
-/// [`is_live`](Self::is_live) asked. A change is an error of the kind
+/// In a streaming body, a web socket or a task the handler left behind, the session can be read on,
+/// and [`is_live`](Self::is_live) asked. A change is an error of the kind
 /// [`Finished`](session_core::ErrorKind::Finished), until the code there has called
-/// [`save`](Self::save) itself; from then on it has to call it after every change. `update`, `take` and
-/// `destroy` store at once and always work; `bind` and `renew` do not, for no cookie can be sent.
+/// [`save`](Self::save) itself; from then on it has to call it after every change. `update`, `take`
+/// and `destroy` store at once and always work; `bind` and `renew` do not, for no cookie can be
+/// sent.
 ///
 /// # Names
 ///
@@ -63,8 +64,8 @@ impl<N> Session<N> {
         self.managed.as_ref().ok_or_else(Error::degraded)
     }
 
-    /// Whether this stands in for a session the store did not give: empty, and refusing changes with
-    /// 503. Only with
+    /// Whether this stands in for a session the store did not give: empty, and refusing changes
+    /// with 503. Only with
     /// [`read_only_when_unavailable`](crate::SessionMiddlewareBuilder::read_only_when_unavailable).
     pub fn is_degraded(&self) -> bool {
         self.managed.is_none()
@@ -91,8 +92,8 @@ impl<N> Session<N> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Codec`](session_core::ErrorKind::Codec): one of them cannot be read as `T`; take
-    /// a type that reads everything, such as `serde_json::Value`.
+    /// [`ErrorKind::Codec`](session_core::ErrorKind::Codec): one of them cannot be read as `T`;
+    /// take a type that reads everything, such as `serde_json::Value`.
     pub fn entries<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>> {
         let Some(session) = &self.managed else { return Ok(BTreeMap::new()) };
         Ok(session.entries()?)

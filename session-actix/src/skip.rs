@@ -46,8 +46,8 @@ impl SkipPaths {
     }
 }
 
-/// The segments a path means: empty ones and `.` left out, `..` applied, each decoded for itself, so
-/// that an encoded slash stays inside its segment.
+/// The segments a path means: empty ones and `.` left out, `..` applied, each decoded for itself,
+/// so that an encoded slash stays inside its segment.
 fn normalised(path: &str) -> Vec<Cow<'_, [u8]>> {
     let mut segments = Vec::new();
     for segment in path.split('/') {

@@ -52,9 +52,9 @@ impl<N> Session<N> {
         Ok(self.managed()?.clear()?)
     }
 
-    /// Ends the session when the handler has answered: all it holds is gone, here at once and in the
-    /// store then, and the browser is told to forget the cookie. What is put in afterwards belongs
-    /// to a new session.
+    /// Ends the session when the handler has answered: all it holds is gone, here at once and in
+    /// the store then, and the browser is told to forget the cookie. What is put in afterwards
+    /// belongs to a new session.
     ///
     /// # Errors
     ///
@@ -158,9 +158,9 @@ impl<N> Session<N> {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](session_core::ErrorKind::Unavailable), [`Full`](session_core::ErrorKind::Full),
-    /// [`Contended`](session_core::ErrorKind::Contended): nothing was stored that can be relied on;
-    /// the changes are kept, and saving again may help.
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable),
+    /// [`Full`](session_core::ErrorKind::Full), [`Contended`](session_core::ErrorKind::Contended):
+    /// nothing was stored that can be relied on; the changes are kept, and saving again may help.
     /// [`TooLarge`](session_core::ErrorKind::TooLarge): together with what other requests stored
     /// meanwhile it is too much.
     pub async fn save(&self) -> Result<Saved> {
@@ -182,7 +182,8 @@ impl<N> Session<N> {
     ///
     /// # Errors
     ///
-    /// [`Config`](session_core::ErrorKind::Config): the manager cannot list. Else those of the store.
+    /// [`Config`](session_core::ErrorKind::Config): the manager cannot list. Else those of the
+    /// store.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>> {
         match self.managed()?.principal() {
             Some(principal) => Ok(self.shared().interface.sessions_of(&principal).await?),

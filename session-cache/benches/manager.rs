@@ -1,7 +1,9 @@
 //! A hit as an application pays for it: `dyn SessionManager::get().await`.
 //!
-//! `cargo bench -p session-cache --bench manager`. The peers are the same tables behind the least that a manager must do: look the
-//! record up and check its deadline.
+//! `cargo bench -p session-cache --bench manager`. The peers are the same tables behind the least
+//! that a manager must do: look the record up and check its deadline.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up has to stop")]
 
 #[path = "support/mod.rs"]
 mod peers;
@@ -39,7 +41,9 @@ struct Plain<T> {
 impl<T: Table> Plain<T> {
     fn filled(records: &[Arc<Record>]) -> Arc<dyn SessionManager> {
         let table = T::with_capacity(records.len() * 5 / 4);
-        records.iter().for_each(|record| table.insert(record));
+        for record in records {
+            table.insert(record);
+        }
         Arc::new(Self { table, clock: SystemClock::new() })
     }
 }

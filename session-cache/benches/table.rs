@@ -1,7 +1,10 @@
 //! A hit, and an insert that makes another leave, beside the caches of the field.
 //!
-//! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same keys with the same hashing. Two
-//! tables of each kind are never alive at once, so that none is measured in a cache another one has filled.
+//! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same
+//! keys with the same hashing. Two tables of each kind are never alive at once, so that none is
+//! measured in a cache another one has filled.
+
+#![expect(clippy::cast_possible_truncation, reason = "counts of a bench fit in every word")]
 
 #[path = "support/mod.rs"]
 mod peers;
@@ -35,7 +38,8 @@ fn hits(criterion: &mut Criterion) {
     }
 }
 
-/// Gets of present records in an order that has nothing to do with memory, by one thread and by two.
+/// Gets of present records in an order that has nothing to do with memory, by one thread and by
+/// two.
 fn hit<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
     let table = filled::<T>(records);
     let ids: Vec<SessionId> = shuffled(records.len()).map(|at| *records[at].id()).collect();
@@ -70,7 +74,9 @@ fn inserts(criterion: &mut Criterion) {
 fn insert<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
     let room = records.len() / 2;
     let table = T::with_capacity(room);
-    records.iter().for_each(|record| table.insert(record));
+    for record in records {
+        table.insert(record);
+    }
     for threads in [1, 2] {
         let mut group = criterion.benchmark_group(format!("insert-evict/{room}/{threads}"));
         let mut next = 0;
@@ -91,9 +97,12 @@ fn insert<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
 }
 
 fn filled<T: Table>(records: &[Arc<Record>]) -> T {
-    // Room to spare, so that shards that fill unevenly still hold every record and each get is a hit.
+    // Room to spare, so that shards that fill unevenly still hold every record and each get is a
+    // hit.
     let table = T::with_capacity(records.len() + records.len() / 4);
-    records.iter().for_each(|record| table.insert(record));
+    for record in records {
+        table.insert(record);
+    }
     assert!(records.iter().all(|record| table.get(record.id()).is_some()), "every get is a hit");
     table
 }

@@ -34,7 +34,8 @@ pub(crate) enum Confirmed {
 }
 
 impl Cache {
-    /// What the clock shows, for a request that begins: a feed that is late by then has emptied the table.
+    /// What the clock shows, for a request that begins: a feed that is late by then has emptied the
+    /// table.
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         if let Some(feed) = &self.feed {
@@ -88,14 +89,15 @@ impl Cache {
         Ok(Confirmed::Current(touched))
     }
 
-    /// Gets a record of which nothing usable was found: from a load that is shared with all who want it now.
+    /// Gets a record of which nothing usable was found: from a load that is shared with all who
+    /// want it now.
     pub(crate) async fn load(
         self: &Arc<Self>,
         shard: &Shard,
         id: &SessionId,
     ) -> Result<Option<Arc<Record>>> {
-        // A load that began before this request may have read what was replaced before it. Once one such has ended, every load that is
-        // met after it began later than this request.
+        // A load that began before this request may have read what was replaced before it. Once one
+        // such has ended, every load that is met after it began later than this request.
         let mut waited = false;
         loop {
             let now = self.now();

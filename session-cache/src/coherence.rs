@@ -17,21 +17,25 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Coherence {
-    /// Every hit asks the parent for version and deadline, and is used only if both are still those of the record.
+    /// Every hit asks the parent for version and deadline, and is used only if both are still those
+    /// of the record.
     ///
     /// Always current: what another process wrote or removed before a request began is seen by it.
     Checked,
     /// This process is the only writer of the store, and does so only through this cache.
     ///
-    /// Also not used by a second manager in this process, nor by a tool that removes records while the process runs.
+    /// Also not used by a second manager in this process, nor by a tool that removes records while
+    /// the process runs.
     Exclusive,
     /// A record is used for so long after it was asked for at the parent.
     MaxAge(Duration),
     /// The parent tells of changes.
     ///
-    /// A record is kept only if no change of its id was told since its load began. While the feed is broken, or silent for longer than
-    /// its [heartbeat](session_core::WatchSessions::heartbeat), the cache is empty and every request goes to the parent. So a change
-    /// elsewhere is honoured as soon as it is told, and if the feed dies before it is told, at most a heartbeat after the feed last said
-    /// that it was whole: never later than delivery time plus heartbeat.
+    /// A record is kept only if no change of its id was told since its load began. While the feed
+    /// is broken, or silent for longer than its
+    /// [heartbeat](session_core::WatchSessions::heartbeat), the cache is empty and every request
+    /// goes to the parent. So a change elsewhere is honoured as soon as it is told, and if the feed
+    /// dies before it is told, at most a heartbeat after the feed last said that it was whole:
+    /// never later than delivery time plus heartbeat.
     Watching,
 }

@@ -32,15 +32,17 @@ impl CacheConfig {
         Self { capacity: entries, ..self }
     }
 
-    /// How many bytes the records may take, with room for their opened form, their keys and the table.
+    /// How many bytes the records may take, with room for their opened form, their keys and the
+    /// table.
     ///
-    /// A record that is larger than the part of a shard is not kept; a shard has room for at least the largest record there can
-    /// be, or the cache has one shard only.
+    /// A record that is larger than the part of a shard is not kept; a shard has room for at least
+    /// the largest record there can be, or the cache has one shard only.
     pub fn max_bytes(self, bytes: usize) -> Self {
         Self { max_bytes: bytes, ..self }
     }
 
-    /// The clock of the program, which decides whether a record is expired. Use the one the parent uses.
+    /// The clock of the program, which decides whether a record is expired. Use the one the parent
+    /// uses.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }

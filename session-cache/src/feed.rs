@@ -19,7 +19,8 @@ pub(crate) struct Feed {
     table: Arc<RecordTable>,
     clock: Arc<dyn Clock>,
     heartbeat: Duration,
-    /// The last millisecond at which the feed counts as whole if nothing more is heard; 0: it is broken.
+    /// The last millisecond at which the feed counts as whole if nothing more is heard; 0: it is
+    /// broken.
     whole_until: AtomicU64,
     /// Held by those who say what state the feed is in, one at a time.
     turning: Mutex<()>,
@@ -64,7 +65,8 @@ impl WatchChanges for Feed {
         let _turn = lock(&self.turning);
         let now = self.clock.now();
         if !self.is_whole(now) {
-            // What was read while changes may have been missed must not be used, and what is being read must not come in.
+            // What was read while changes may have been missed must not be used, and what is being
+            // read must not come in.
             self.table.clear();
             tracing::info!("the feed of changes is whole: the cache is used");
         }

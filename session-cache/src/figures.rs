@@ -4,7 +4,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Figures for operators: counted since the cache was made, except for what it holds now.
 ///
-/// Read one shard after the other while requests go on, so that the numbers are of nearly, not exactly, one moment.
+/// Read one shard after the other while requests go on, so that the numbers are of nearly, not
+/// exactly, one moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Figures {
@@ -12,19 +13,23 @@ pub struct Figures {
     pub hits: u64,
     /// Requests for a record that were not.
     pub misses: u64,
-    /// Times the parent was asked for a record: fewer than misses where several requests waited for one load.
+    /// Times the parent was asked for a record: fewer than misses where several requests waited for
+    /// one load.
     pub loads: u64,
     /// Entries that left to make room.
     pub evictions: u64,
-    /// Entries that left because their record was changed, removed or expired, or could not be trusted any more.
+    /// Entries that left because their record was changed, removed or expired, or could not be
+    /// trusted any more.
     pub invalidations: u64,
-    /// Bytes the entries take now, as they are counted against the bound: records with room for their opened form, and the table.
+    /// Bytes the entries take now, as they are counted against the bound: records with room for
+    /// their opened form, and the table.
     pub bytes: u64,
     /// Entries held now.
     pub entries: u64,
 }
 
-/// The counters of one shard. They lie beside its lock, whose cache line a request has at hand anyway.
+/// The counters of one shard. They lie beside its lock, whose cache line a request has at hand
+/// anyway.
 #[derive(Debug)]
 pub(crate) struct Counters {
     hits: AtomicU64,

@@ -22,8 +22,8 @@ pub(crate) type Landed = Result<Option<Arc<Record>>, SharedError>;
 
 /// A load that any number of requests wait for, and that each of them drives on.
 ///
-/// There is no leader among the waiters: the load belongs to all of them, so it goes on when the one who began it is dropped,
-/// or is not polled. When the last one is dropped, so is the load.
+/// There is no leader among the waiters: the load belongs to all of them, so it goes on when the
+/// one who began it is dropped, or is not polled. When the last one is dropped, so is the load.
 pub(crate) struct Flight {
     state: Mutex<State>,
 }
@@ -109,16 +109,13 @@ impl Future for Passenger {
             }
             let seat = self.seat;
             state.seats[seat] = Some(context.waker().clone());
-            match mem::replace(&mut state.stage, Stage::Polled { asked: false }) {
-                Stage::Loading(load) => load,
-                _ => {
-                    state.stage = Stage::Polled { asked: true };
-                    return Poll::Pending;
-                }
-            }
+            let before = mem::replace(&mut state.stage, Stage::Polled { asked: true });
+            let Stage::Loading(load) = before else { return Poll::Pending };
+            state.stage = Stage::Polled { asked: false };
+            load
         };
-        // From here until the load is put back or has landed, the flight has nobody else who drives it: if the load panics,
-        // `polling` wakes the others, who find nothing to wait for.
+        // From here until the load is put back or has landed, the flight has nobody else who drives
+        // it: if the load panics, `polling` wakes the others, who find nothing to wait for.
         let polling = Polling { flight: &self.flight };
         let waker = Waker::from(Arc::clone(&self.flight));
         let polled = load.as_mut().poll(&mut Context::from_waker(&waker));
@@ -154,14 +151,14 @@ impl Polling<'_> {
         mem::forget(self);
     }
 
-    fn set(&self, stage: Stage) {
+    fn set(&self, now: Stage) {
         let mut state = lock(&self.flight.state);
-        let asked = matches!(state.stage, Stage::Polled { asked: true });
-        let wakers = match &stage {
-            Stage::Loading(_) if !asked => Vec::new(),
+        let wanted = matches!(state.stage, Stage::Polled { asked: true });
+        let wakers = match &now {
+            Stage::Loading(_) if !wanted => Vec::new(),
             _ => state.take_wakers(),
         };
-        state.stage = stage;
+        state.stage = now;
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -1,4 +1,33 @@
 //! A bounded, coherent, write-through cache over any session manager.
+//!
+//! Put it in front of a store that takes longer than a look into memory: files, or a server. In
+//! front of [`MemorySessionManager`](session_core::MemorySessionManager) it only costs.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//! use session_cache::{CachingSessionManager, Coherence};
+//! use session_core::{MemorySessionManager, SessionManager};
+//!
+//! let store = MemorySessionManager::new();
+//! let cache = CachingSessionManager::new(store, Coherence::Checked)?;
+//! let manager: Arc<dyn SessionManager> = Arc::new(cache);
+//! # drop(manager);
+//! # Ok::<(), session_core::Error>(())
+//! ```
+//!
+//! # How it keeps records
+//!
+//! In shards, each an [`IndexMap`](indexmap::IndexMap) behind a lock, bounded by entries and by
+//! bytes. A hit takes a read lock, sets a mark and hands out the shared record; nothing is moved
+//! and nothing is copied. Who leaves is decided by queues after S3-FIFO, so that one-time visitors
+//! pass through. No lock is held while anything is awaited.
+//!
+//! # Limits
+//!
+//! Absence is not cached. Each shard has its part of the bounds: a record larger than that part is
+//! not kept.
 
 mod cache;
 mod coherence;
@@ -8,6 +37,8 @@ mod feed;
 mod figures;
 mod flight;
 mod manager;
+#[cfg(test)]
+mod models;
 mod sync;
 mod table;
 

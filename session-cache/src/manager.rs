@@ -17,6 +17,44 @@ use crate::{
 };
 
 /// Keeps the records of any other manager at hand.
+///
+/// Reads are answered from memory where the [mode](Coherence) allows it; writes go to the parent
+/// first, and the entry follows only when the parent has answered. All abilities are those of the
+/// parent, and a probe is passed on to it.
+///
+/// The parent is held behind one pointer whatever its type: an `Arc<dyn SessionManager>` is a
+/// manager like any other, and a hit does not call it.
+///
+/// # Behavior
+///
+/// - One load for many: requests that miss the same record wait for one
+///   [`get`](SessionManager::get) of the parent, and each of them drives it on, so a request that
+///   is dropped or not polled holds up nobody. Who joined a load that fails makes one more attempt,
+///   together with the others.
+/// - A record that was read before a change of its id does not enter the table after it.
+/// - Only whole, live records under their own id enter; absence does not.
+///
+/// # Errors
+///
+/// Those of the parent, and [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) when it
+/// returns the record of another session. After an error of a write the entry is gone, and the id
+/// is not kept again for two minutes: the write may still reach the store.
+///
+/// # Cancellation
+///
+/// A write that is dropped half-way is treated as one that failed. A load goes on as long as
+/// anybody waits for it.
+///
+/// # Examples
+///
+/// ```
+/// use session_cache::{CachingSessionManager, Coherence};
+/// use session_core::MemorySessionManager;
+///
+/// let cache = CachingSessionManager::new(MemorySessionManager::new(), Coherence::Exclusive)?;
+/// assert_eq!(cache.figures().hits, 0);
+/// # Ok::<(), session_core::Error>(())
+/// ```
 pub struct CachingSessionManager {
     cache: Arc<Cache>,
     /// Keeps the feed told.
@@ -25,6 +63,11 @@ pub struct CachingSessionManager {
 
 impl CachingSessionManager {
     /// A cache of the default size in front of `parent`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](session_core::ErrorKind::Config) if the parent lacks the ability the
+    /// mode needs, or the mode is an age of zero; what the parent answers when it is watched.
     pub fn new(parent: impl SessionManager, coherence: Coherence) -> Result<Self> {
         Self::with_config(parent, coherence, CacheConfig::new())
     }

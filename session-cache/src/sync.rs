@@ -1,5 +1,6 @@
-//! The locks and atomics of the crate: those of std, and in unit tests those of loom, which runs a model through every
-//! interleaving. What runs on threads of its own is therefore tested from outside, in `tests/`.
+//! The locks and atomics of the crate: those of std, and in unit tests those of loom, which runs a
+//! model through every interleaving. What runs on threads of its own is therefore tested from
+//! outside, in `tests/`.
 
 #[cfg(test)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};

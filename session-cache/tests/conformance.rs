@@ -1,5 +1,7 @@
 //! The rules of `SessionManager`, for the cache in every mode over the in-memory manager.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     pin::pin,
     sync::Arc,

@@ -37,7 +37,8 @@ impl DirectorySessionManager {
         self.folder.join(id.encode(&mut [0; SessionId::TEXT_BYTES]))
     }
 
-    /// One write at a time; nothing in here panics half-way, so a poisoned lock guards nothing less.
+    /// One write at a time; nothing in here panics half-way, so a poisoned lock guards nothing
+    /// less.
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -74,3 +74,8 @@ pub use self::{
     manager::FileBackedSessionManager,
     progress::SweepProgress,
 };
+
+// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

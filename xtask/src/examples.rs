@@ -19,8 +19,8 @@ pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
     run("session-fs", "hammer", flags)
 }
 
-/// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace of
-/// their own: nobody else's build has to know them.
+/// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace
+/// of their own: nobody else's build has to know them.
 pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
     let mut command = cargo();
     command

@@ -1,5 +1,7 @@
 //! What each crate may build on, its dependencies' dependencies included.
 
+use std::collections::BTreeSet;
+
 use crate::cargo::{Package, output};
 
 /// Starts of the names of crates that session-core must never bring along, whoever asks for them.
@@ -77,7 +79,8 @@ pub(crate) fn run(packages: &[Package]) -> Result<(), String> {
             "--format",
             "{p}",
         ])?;
-        let crates: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        let crates: Vec<_> = crates.into_iter().collect();
         println!("{name}: {} crates", crates.len().saturating_sub(1));
         offences.extend(offending(name, &crates));
     }

@@ -1,7 +1,8 @@
-//! What happens when requests of one browser overlap: this project's sessions and other libraries', each behind a real server,
-//! asked the same in the same run.
+//! What happens when requests of one browser overlap: this project's sessions and other libraries',
+//! each behind a real server, asked the same in the same run.
 //!
-//! `cargo xtask peers` runs it and prints a table. Redis is used if `redis-server` is on the machine.
+//! `cargo xtask peers` runs it and prints a table. Redis is used if `redis-server` is on the
+//! machine.
 
 mod browser;
 mod redis;

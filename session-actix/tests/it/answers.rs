@@ -156,7 +156,7 @@ async fn an_error_of_a_middleware_inside_is_answered_after_the_save() {
         .route("/", web::get().to(write));
     let app = test::init_service(app).await;
     let error = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
-    let response = error.err().expect("the error goes on").error_response();
+    let response = error.expect_err("the error goes on").error_response();
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(response.headers().get_all("set-cookie").count(), 1);
     assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");

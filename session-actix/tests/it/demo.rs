@@ -175,10 +175,10 @@ fn the_api_does_what_it_says() {
         let text = session[time].as_str().unwrap();
         assert!(text.len() >= 20 && text.contains('T') && text.ends_with('Z'), "{text}");
     }
-    let before = browser.clone();
+    let mut before = browser.clone();
     assert_eq!(browser.post("/api/renew").status, 204);
     assert_ne!(before.cookie, browser.cookie);
-    assert_eq!(json(&before.clone().get("/api/session").body)["new"], true);
+    assert_eq!(json(&before.get("/api/session").body)["new"], true);
     assert_eq!(browser.get("/api/session/n").body, "2");
     assert_eq!(browser.send("POST", "/api/login", "{\"user\":\"\"}").status, 400);
     let big = format!("\"{}\"", "x".repeat(70_000));

@@ -53,7 +53,7 @@ async fn answer(
 }
 
 /// Nothing but that it did not work, and when to try again.
-async fn is_an_opaque_503(response: ServiceResponse<impl MessageBody>, what: &str) {
+fn is_an_opaque_503(response: ServiceResponse<impl MessageBody>, what: &str) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{what}");
     let headers = response.headers();
     assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "1", "{what}");
@@ -77,7 +77,7 @@ async fn a_store_that_is_out_is_a_503_and_no_logout() {
         manager.set(mode);
         for path in ["/read", "/write", "/bind"] {
             let response = answer(&impatient(&manager), path, &visitor).await;
-            is_an_opaque_503(response, &format!("{mode:?} {path}")).await;
+            is_an_opaque_503(response, &format!("{mode:?} {path}"));
         }
         let plain = answer(&impatient(&manager), "/plain", &visitor).await;
         assert_eq!(plain.status(), StatusCode::OK, "{mode:?}");
@@ -103,7 +103,7 @@ async fn what_was_not_stored_is_never_answered_with_success() {
         for visitor in [&known, &stranger] {
             for path in ["/write", "/bind"] {
                 let response = answer(&impatient(&manager), path, visitor).await;
-                is_an_opaque_503(response, &format!("{mode:?} {path}")).await;
+                is_an_opaque_503(response, &format!("{mode:?} {path}"));
             }
         }
         manager.set(Mode::Works);
@@ -149,7 +149,7 @@ async fn read_only_degradation_reads_nothing_and_refuses_every_change() {
         assert_eq!(test::read_body(read).await, "None true");
         for path in ["/write", "/bind"] {
             let response = answer(&degrading(), path, &visitor).await;
-            is_an_opaque_503(response, path).await;
+            is_an_opaque_503(response, path);
         }
     }
     manager.set(Mode::Works);

@@ -80,7 +80,9 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
     handle!(&manager, visitor, async |one: Session, two: Session| {
         one.insert("n", 5)?;
         assert_eq!(two.get::<u32>("n")?, Some(5));
-        two.clone().insert("m", 6)?;
+        let three = two.clone();
+        three.insert("m", 6)?;
+        assert_eq!(two.get::<u32>("m")?, Some(6));
         assert_eq!(one.get::<u32>("m")?, Some(6));
         ok("")
     });

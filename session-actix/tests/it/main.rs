@@ -1,5 +1,7 @@
 //! Behaviour of session-actix, from outside: over real connections, and through real applications.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod answers;
 mod config;
 mod demo;
@@ -7,6 +9,7 @@ mod failure;
 mod handle;
 mod names;
 mod overlap;
+mod protocols;
 mod streaming;
 mod support;
 mod wire;

@@ -66,7 +66,7 @@ async fn a_name_without_its_middleware_is_an_error_of_the_program() {
 async fn members_only<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-) -> std::result::Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<B>, Error> {
     let session = request.session().await?;
     if session.principal().is_none() {
         return Err(ErrorUnauthorized("log in first"));
@@ -85,7 +85,7 @@ async fn middleware_inside_reaches_the_session_the_handler_has() {
     );
     let app = test::init_service(app).await;
     let refused = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
-    let refused = refused.err().expect("not logged in").error_response();
+    let refused = refused.expect_err("not logged in").error_response();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(refused.headers().get("vary").unwrap(), "Cookie");
     let visitor =

@@ -1,5 +1,5 @@
-//! Requests of one browser at the same time, over HTTP, against the demo on cached files: one server
-//! process, and two on one folder.
+//! Requests of one browser at the same time, over HTTP, against the demo on cached files: one
+//! server process, and two on one folder.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,5 +1,7 @@
 //! The tables that are measured beside each other, all with the same keys, values and hashing.
 
+#![allow(dead_code, reason = "each user takes what it needs")]
+
 use std::sync::Arc;
 
 use session_cache::{IdHashing, RecordTable};

@@ -1,7 +1,7 @@
 //! Hit ratios of the cache's policy beside others, over frozen traces.
 //!
-//! `cargo run --release -p session-cache --example hit_ratio` prints the table and writes it as a picture to
-//! `target/hit_ratio.svg`.
+//! `cargo run --release -p session-cache --example hit_ratio` prints the table and writes it as a
+//! picture to `target/hit_ratio.svg`.
 
 #![expect(
     clippy::cast_possible_truncation,

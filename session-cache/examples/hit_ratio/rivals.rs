@@ -12,8 +12,11 @@ pub(crate) trait Rival {
     fn asked(&mut self, session: u64) -> bool;
 }
 
+/// Makes an empty cache.
+type Maker = fn() -> Box<dyn Rival>;
+
 /// The makers of all caches, by name, in the order of the table.
-pub(crate) const ALL: [(&str, fn() -> Box<dyn Rival>); 4] = [
+pub(crate) const ALL: [(&str, Maker); 4] = [
     ("LRU", || Box::new(Lru::default())),
     ("moka", || Box::new(Moka::new())),
     ("quick_cache", || Box::new(Quick::new())),

@@ -1,7 +1,7 @@
 //! The traces: who asks for which session, in order.
 //!
-//! Frozen: seeds, shapes and lengths stay as they are, and [`Trace::checked`] refuses a trace that came out differently.
-//! A policy is tuned against them and not they against a policy.
+//! Frozen: seeds, shapes and lengths stay as they are, and [`Trace::checked`] refuses a trace that
+//! came out differently. A policy is tuned against them and not they against a policy.
 
 /// How many sessions every cache of a comparison may hold.
 pub(crate) const CAPACITY: usize = 10_000;
@@ -41,7 +41,8 @@ pub(crate) fn all() -> Result<Vec<Trace>, String> {
     ])
 }
 
-/// Visitors who come back, some far more often than others, and among them those who come once: 3 requests in 10.
+/// Visitors who come back, some far more often than others, and among them those who come once: 3
+/// requests in 10.
 fn zipf(name: &'static str, exponent: f64, seed: u64) -> Trace {
     let mut random = Random(seed);
     let popularity = Popularity::new(100_000, exponent);
@@ -52,7 +53,8 @@ fn zipf(name: &'static str, exponent: f64, seed: u64) -> Trace {
     Trace { name, about: "100,000 who come back, 3 in 10 requests from one-hit visitors", requests }
 }
 
-/// Sessions that are busy and then die: `alive` at a time, twenty requests each on average, and one-hit visitors among them.
+/// Sessions that are busy and then die: `alive` at a time, twenty requests each on average, and
+/// one-hit visitors among them.
 fn burst(name: &'static str, alive: usize, seed: u64) -> Trace {
     let mut random = Random(seed);
     let mut fresh = Fresh::default();
@@ -73,7 +75,8 @@ fn burst(name: &'static str, alive: usize, seed: u64) -> Trace {
     Trace { name, about: "busy for 20 requests, then dead; 1 in 5 from one-hit visitors", requests }
 }
 
-/// A steady crowd, and five times somebody who looks at 15,000 sleeping sessions one after the other.
+/// A steady crowd, and five times somebody who looks at 15,000 sleeping sessions one after the
+/// other.
 fn scan(seed: u64) -> Trace {
     let mut random = Random(seed);
     let popularity = Popularity::new(20_000, 1.0);
@@ -90,7 +93,8 @@ fn scan(seed: u64) -> Trace {
     Trace { name: "scan", about: "20,000 who come back, five scans over 15,000 others", requests }
 }
 
-/// Four days of 40,000 users: most come on a day, around noon, for an hour and a half, and again the next day.
+/// Four days of 40,000 users: most come on a day, around noon, for an hour and a half, and again
+/// the next day.
 fn daily(seed: u64) -> Trace {
     const MINUTE: u64 = 60_000;
     let mut random = Random(seed);
@@ -161,7 +165,7 @@ impl Popularity {
     }
 }
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 struct Random(u64);
 
 impl Random {

@@ -1,5 +1,10 @@
 //! The entries of one shard and the order in which they leave.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "positions stay below `NONE`, which the number of entries is limited to; a print is part of a hash"
+)]
+
 use std::{fmt, sync::Arc};
 
 use indexmap::IndexMap;
@@ -21,28 +26,31 @@ pub(crate) struct Found {
 
 /// Bounded storage of records: S3-FIFO on an [`IndexMap`].
 ///
-/// A newcomer enters the small queue. Who is asked for there moves to the main queue when its turn to leave comes; who is not, leaves.
-/// Who is asked for in the main queue goes round again. Whoever leaves is remembered for a while, and enters the main queue at once if it
-/// comes back. So a hit only marks, and a flood of one-time visitors passes through the small queue.
+/// A newcomer enters the small queue. Who is asked for there moves to the main queue when its turn
+/// to leave comes; who is not, leaves. Who is asked for in the main queue goes round again. Whoever
+/// leaves is remembered for a while, and enters the main queue at once if it comes back. So a hit
+/// only marks, and a flood of one-time visitors passes through the small queue.
 ///
-/// What differs from the paper was chosen by the frozen traces of `examples/hit_ratio`: those who leave the main queue are remembered
-/// too, since users come back after lunch; an entry is marked twice at most, since a session that was busy and ended must go soon; and
-/// the small queue is a twelfth.
+/// What differs from the paper was chosen by the frozen traces of `examples/hit_ratio`: those who
+/// leave the main queue are remembered too, since users come back after lunch; an entry is marked
+/// twice at most, since a session that was busy and ended must go soon; and the small queue is a
+/// twelfth.
 ///
 /// # Source
 ///
 /// Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction", SOSP 2023.
 pub(super) struct Entries {
-    slots: Slots,
+    map: Slots,
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
-    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then fills the table but for the small one.
+    /// Whether anything had to leave yet. Until then newcomers enter the main queue, which then
+    /// fills the table but for the small one.
     filled: bool,
     /// What times are counted from.
     epoch: Timestamp,
     bytes: usize,
-    max_entries: usize,
+    most: usize,
     max_bytes: usize,
 }
 
@@ -54,12 +62,13 @@ struct Slot {
     since: Since,
     cost: Cost,
     queue: Place,
-    /// How often the entry was asked for since it was last looked at for eviction, up to [`MOST_MARKS`].
+    /// How often the entry was asked for since it was last looked at for eviction, up to
+    /// [`MOST_MARKS`].
     marks: AtomicU8,
 }
 
-/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down. After two years without a restart
-/// it stands still, so that entries look older than they are.
+/// A point in time in four bytes: parts of 16 milliseconds since the table was made, rounded down.
+/// After two years without a restart it stands still, so that entries look older than they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since(u32);
 
@@ -93,20 +102,20 @@ impl Entries {
         let max_entries = max_entries.min(NONE as usize - 1);
         let by_bytes = max_bytes / SMALLEST;
         Self {
-            slots: Slots(IndexMap::with_hasher(hashing)),
+            map: Slots(IndexMap::with_hasher(hashing)),
             small: Queue::new(),
             main: Queue::new(),
             ghosts: Ghosts::new(max_entries.min(by_bytes)),
             filled: false,
             epoch,
             bytes: 0,
-            max_entries,
+            most: max_entries,
             max_bytes,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.0.len()
+        self.map.0.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -115,7 +124,7 @@ impl Entries {
 
     /// What is kept under `id`, which is marked as asked for.
     pub(super) fn get(&self, id: &SessionId) -> Option<Found> {
-        let slot = self.slots.0.get(id)?;
+        let slot = self.map.0.get(id)?;
         let marks = slot.marks.load(Ordering::Relaxed);
         if marks < MOST_MARKS {
             slot.marks.store(marks + 1, Ordering::Relaxed);
@@ -125,19 +134,19 @@ impl Entries {
 
     /// What is kept under `id`, for those who look and do not use.
     pub(super) fn peek(&self, id: &SessionId) -> Option<&Arc<Record>> {
-        self.slots.0.get(id).map(|slot| &slot.record)
+        self.map.0.get(id).map(|slot| &slot.record)
     }
 
     /// Keeps `record` under its own id, in place of what was there.
     pub(super) fn insert(&mut self, record: &Arc<Record>, since: Timestamp) -> Evicted {
         let mut evicted = Evicted::default();
         let cost = Cost::of(record);
-        if self.max_entries == 0 || cost.bytes() > self.max_bytes {
+        if self.most == 0 || cost.bytes() > self.max_bytes {
             evicted.replaced = self.remove(record.id());
             return evicted;
         }
         let since = Since::of(since, self.epoch);
-        if let Some(slot) = self.slots.0.get_mut(record.id()) {
+        if let Some(slot) = self.map.0.get_mut(record.id()) {
             self.bytes = self.bytes - slot.cost.bytes() + cost.bytes();
             slot.cost = cost;
             slot.since = since;
@@ -152,7 +161,7 @@ impl Entries {
         }
         // The last to leave hands its position over.
         let mut free = None;
-        while self.len() - usize::from(free.is_some()) >= self.max_entries
+        while self.len() - usize::from(free.is_some()) >= self.most
             || self.bytes + cost.bytes() > self.max_bytes
         {
             if let Some(at) = free.take() {
@@ -162,7 +171,7 @@ impl Entries {
             self.leave(at);
             free = Some(at);
         }
-        let print = print_of(self.slots.0.hasher().of(record.id()));
+        let print = print_of(self.map.0.hasher().of(record.id()));
         self.filled |= free.is_some();
         let place =
             if !self.filled || self.ghosts.take(print) { Place::Main } else { Place::Small };
@@ -177,30 +186,30 @@ impl Entries {
         let at = match free {
             Some(at) => {
                 // The id is not in the table, so the key is replaced and nothing else happens.
-                let _left = self.slots.0.replace_index(at as usize, *record.id());
-                let left = std::mem::replace(&mut self.slots.0[at as usize], slot);
+                let _left = self.map.0.replace_index(at as usize, *record.id());
+                let left = std::mem::replace(&mut self.map.0[at as usize], slot);
                 evicted.push(Some(left.record));
                 at
             }
-            None => self.slots.push(*record.id(), slot),
+            None => self.map.push(*record.id(), slot),
         };
         match place {
-            Place::Small => self.small.push(&mut self.slots, at),
-            Place::Main => self.main.push(&mut self.slots, at),
+            Place::Small => self.small.push(&mut self.map, at),
+            Place::Main => self.main.push(&mut self.map, at),
         }
         self.bytes += cost.bytes();
         evicted
     }
 
     pub(super) fn remove(&mut self, id: &SessionId) -> Option<Arc<Record>> {
-        let at = self.slots.0.get_index_of(id)?;
+        let at = self.map.0.get_index_of(id)?;
         self.take_out(at as u32)
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) -> usize {
         let dropped = self.len();
-        self.slots.0 = IndexMap::with_hasher(self.slots.0.hasher().clone());
+        self.map.0 = IndexMap::with_hasher(self.map.0.hasher().clone());
         self.small = Queue::new();
         self.main = Queue::new();
         self.filled = false;
@@ -208,25 +217,26 @@ impl Entries {
         dropped
     }
 
-    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for since the last.
+    /// Finds who is to leave next. Amortised one step: an entry that stays a round was asked for
+    /// since the last.
     fn leaving(&mut self) -> Option<u32> {
         loop {
             let small_may_be = (self.len() / SMALL_PART).max(1);
             let from_small = self.small.len() >= small_may_be || self.main.len() == 0;
             let queue = if from_small { &self.small } else { &self.main };
             let at = queue.oldest()?;
-            let (id, slot) = self.slots.0.get_index(at as usize)?;
+            let (id, slot) = self.map.0.get_index(at as usize)?;
             let marks = slot.marks.load(Ordering::Relaxed);
             let stays = if from_small { marks >= PROMOTED_AT } else { marks > 0 };
             if !stays {
-                self.ghosts.insert(print_of(self.slots.0.hasher().of(id)));
+                self.ghosts.insert(print_of(self.map.0.hasher().of(id)));
                 return Some(at);
             }
             slot.marks.store(if from_small { 0 } else { marks - 1 }, Ordering::Relaxed);
             let from = if from_small { &mut self.small } else { &mut self.main };
-            from.unlink(&mut self.slots, at);
-            self.slots.0[at as usize].queue = Place::Main;
-            self.main.push(&mut self.slots, at);
+            from.unlink(&mut self.map, at);
+            self.map.0[at as usize].queue = Place::Main;
+            self.main.push(&mut self.map, at);
         }
     }
 
@@ -238,22 +248,22 @@ impl Entries {
 
     /// Takes an entry out of its queue and of the count of bytes; it still holds its position.
     fn leave(&mut self, at: u32) {
-        if let Some((_, slot)) = self.slots.0.get_index(at as usize) {
+        if let Some((_, slot)) = self.map.0.get_index(at as usize) {
             self.bytes -= slot.cost.bytes();
             match slot.queue {
-                Place::Small => self.small.unlink(&mut self.slots, at),
-                Place::Main => self.main.unlink(&mut self.slots, at),
+                Place::Small => self.small.unlink(&mut self.map, at),
+                Place::Main => self.main.unlink(&mut self.map, at),
             }
         }
     }
 
     /// Gives up the position of an entry that has left; the entry at the last position takes it.
     fn forget(&mut self, at: u32) -> Option<Arc<Record>> {
-        let (_, slot) = self.slots.0.swap_remove_index(at as usize)?;
-        if let Some((_, moved)) = self.slots.0.get_index(at as usize) {
+        let (_, slot) = self.map.0.swap_remove_index(at as usize)?;
+        if let Some((_, moved)) = self.map.0.get_index(at as usize) {
             match moved.queue {
-                Place::Small => self.small.moved(&mut self.slots, at),
-                Place::Main => self.main.moved(&mut self.slots, at),
+                Place::Small => self.small.moved(&mut self.map, at),
+                Place::Main => self.main.moved(&mut self.map, at),
             }
         }
         Some(slot.record)
@@ -261,7 +271,8 @@ impl Entries {
 }
 
 impl Slots {
-    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty than if it doubled.
+    /// Adds an entry at the last position. The vector grows by half, so that less of it is empty
+    /// than if it doubled.
     fn push(&mut self, id: SessionId, slot: Slot) -> u32 {
         let at = self.0.len();
         if at == self.0.capacity() {
@@ -318,7 +329,8 @@ fn print_of(hash: u64) -> u32 {
     (hash >> 16) as u32
 }
 
-/// What an entry takes, the record with its opened form and its part of the table: in units of 64 bytes, rounded up.
+/// What an entry takes, the record with its opened form and its part of the table: in units of 64
+/// bytes, rounded up.
 #[derive(Clone, Copy)]
 struct Cost(u16);
 
@@ -336,8 +348,9 @@ impl Cost {
     }
 }
 
-/// The part of the table that belongs to one entry, at the worst fill of its parts: the entry itself in a vector that grew by half,
-/// its position twice over and a byte beside it in the hash index, and the memory of one that left.
+/// The part of the table that belongs to one entry, at the worst fill of its parts: the entry
+/// itself in a vector that grew by half, its position twice over and a byte beside it in the hash
+/// index, and the memory of one that left.
 const ENTRY: usize = BUCKET + BUCKET / 2 + 2 * (size_of::<usize>() + 1) + 2 * size_of::<u32>();
 const BUCKET: usize = size_of::<u64>() + size_of::<SessionId>() + size_of::<Slot>();
 /// No record costs less: a header alone is larger.

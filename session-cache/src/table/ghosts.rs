@@ -1,9 +1,11 @@
 //! Who left not long ago.
 
+#![expect(clippy::cast_possible_truncation, reason = "times wrap, and prints are cut, on purpose")]
+
 /// Remembers the hashes of the last entries that left, in four bytes each.
 ///
-/// A hash may be forgotten early, when its bucket fills up, and a stranger may be taken for one who left, once in some
-/// thousand times: either only puts an entry into the other queue.
+/// A hash may be forgotten early, when its bucket fills up, and a stranger may be taken for one who
+/// left, once in some thousand times: either only puts an entry into the other queue.
 #[derive(Debug)]
 pub(super) struct Ghosts {
     /// In each cell 16 bits of a print and 16 bits of the time it came in; 0: empty.

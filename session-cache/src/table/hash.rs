@@ -1,13 +1,16 @@
 //! Hashing of ids that are random already.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+#![expect(clippy::cast_possible_truncation, reason = "a hash takes its bits from where it likes")]
+
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use session_core::SessionId;
 
 /// Spreads session ids over shards and buckets: one multiplication, keyed at random.
 ///
-/// An id is 122 random bits from the operating system, and only ids of live records enter a table, so nobody
-/// outside chooses what is hashed here; the key keeps it so for a program that makes ids of its own.
+/// An id is 122 random bits from the operating system, and only ids of live records enter a table,
+/// so nobody outside chooses what is hashed here; the key keeps it so for a program that makes ids
+/// of its own.
 #[derive(Clone, Debug)]
 pub struct IdHashing {
     keys: [u64; 2],
@@ -22,9 +25,7 @@ impl IdHashing {
 
     #[inline]
     pub(crate) fn of(&self, id: &SessionId) -> u64 {
-        let mut hasher = self.build_hasher();
-        id.hash(&mut hasher);
-        hasher.finish()
+        self.hash_one(id)
     }
 }
 

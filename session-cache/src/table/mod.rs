@@ -20,10 +20,11 @@ pub(crate) use self::{
 };
 use crate::Figures;
 
-/// Records by id, bounded by entries and by bytes: what a [`CachingSessionManager`](crate::CachingSessionManager) keeps its records in.
+/// Records by id, bounded by entries and by bytes: what a
+/// [`CachingSessionManager`](crate::CachingSessionManager) keeps its records in.
 ///
-/// Knows nothing of parents, deadlines and coherence. Public so that it can be measured beside other tables; an application wants the
-/// manager.
+/// Knows nothing of parents, deadlines and coherence. Public so that it can be measured beside
+/// other tables; an application wants the manager.
 ///
 /// # Examples
 ///
@@ -99,8 +100,9 @@ impl RecordTable {
     }
 
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
-        // The index of a shard takes the low bits of the hash and the top seven, the prints the middle.
-        let at = (self.hashing.of(id) >> 48) as usize & (self.shards.len() - 1);
+        // The index of a shard takes the low bits of the hash and the top seven, the prints the
+        // middle.
+        let at = usize::from((self.hashing.of(id) >> 48) as u16) & (self.shards.len() - 1);
         &self.shards[at]
     }
 }

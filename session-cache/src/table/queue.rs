@@ -15,7 +15,8 @@ pub(super) trait Linked {
     fn links(&mut self, at: u32) -> &mut Links;
 }
 
-/// A first-in first-out queue, linked through the entries, so that any of them leaves it in one step.
+/// A first-in first-out queue, linked through the entries, so that any of them leaves it in one
+/// step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
     oldest: u32,

@@ -16,7 +16,8 @@ use crate::{
     sync::{RwLock, read, write},
 };
 
-/// Part of a table. The methods hold the lock for a bounded number of steps, and none of them waits.
+/// Part of a table. The methods hold the lock for a bounded number of steps, and none of them
+/// waits.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Shard {
@@ -80,7 +81,8 @@ impl Shard {
 
     /// Finds what is kept under `id`, or joins the load under way, or begins one.
     ///
-    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to those who wait for it already.
+    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to those
+    /// who wait for it already.
     pub(crate) fn start(
         &self,
         id: &SessionId,
@@ -163,17 +165,14 @@ impl Shard {
         };
         let current = current
             .filter(|record| valid && !state.unsettled.contains(id, began) && admitted(record));
-        match current {
-            Some(record) => {
-                let evicted = state.entries.insert(&record, began);
-                drop(state);
-                self.counters.evicted(evicted.len());
-            }
-            None => {
-                let removed = state.entries.remove(id);
-                drop(state);
-                self.counters.invalidated(usize::from(removed.is_some()));
-            }
+        if let Some(record) = current {
+            let evicted = state.entries.insert(&record, began);
+            drop(state);
+            self.counters.evicted(evicted.len());
+        } else {
+            let removed = state.entries.remove(id);
+            drop(state);
+            self.counters.invalidated(usize::from(removed.is_some()));
         }
     }
 

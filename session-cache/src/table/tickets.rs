@@ -9,8 +9,9 @@ use crate::flight::Flight;
 
 /// The loads and writes under way in one shard.
 ///
-/// Whoever brings a record into the table holds a ticket from before it asked the parent. A change of the id voids all
-/// tickets given out before it, so what was read before a change cannot enter after it.
+/// Whoever brings a record into the table holds a ticket from before it asked the parent. A change
+/// of the id voids all tickets given out before it, so what was read before a change cannot enter
+/// after it.
 pub(super) struct Tickets {
     busy: HashMap<SessionId, Busy, IdHashing>,
 }
@@ -68,7 +69,8 @@ impl Tickets {
         valid
     }
 
-    /// Takes back the ticket of a load, which nobody may join any more, and tells whether it was still valid.
+    /// Takes back the ticket of a load, which nobody may join any more, and tells whether it was
+    /// still valid.
     pub(super) fn land(&mut self, id: &SessionId, ticket: Ticket) -> bool {
         if let Some(busy) = self.busy.get_mut(id)
             && busy.changes == ticket.0

@@ -8,8 +8,8 @@ use super::hash::IdHashing;
 
 /// The ids of writes of which it is not known whether they took place, or will.
 ///
-/// A write whose answer was an error, or that nobody waits for any more, may reach the store late. A record of that id read before
-/// then must not be kept as the current one.
+/// A write whose answer was an error, or that nobody waits for any more, may reach the store late.
+/// A record of that id read before then must not be kept as the current one.
 pub(super) struct Unsettled {
     until: HashMap<SessionId, Timestamp, IdHashing>,
     /// Until when every id counts as unsettled, because there were too many to remember.

@@ -203,7 +203,8 @@ fn whatever_fails_a_get_answers_what_the_store_holds_or_an_error() {
 
 /// Tries again what failed before it took place.
 ///
-/// So that the suite, which takes every error for a fault, can be run over a cache whose parent fails.
+/// So that the suite, which takes every error for a fault, can be run over a cache whose parent
+/// fails.
 #[derive(Debug)]
 struct Stubborn<M>(M);
 

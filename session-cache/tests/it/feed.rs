@@ -1,4 +1,5 @@
-//! Watching over a feed that delays, drops and dies: never stale beyond delivery time plus heartbeat.
+//! Watching over a feed that delays, drops and dies: never stale beyond delivery time plus
+//! heartbeat.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -20,7 +21,7 @@ use crate::{
     support,
 };
 
-const HEARTBEAT: Duration = Duration::from_millis(1_000);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_millis(400);
 
 /// The in-memory manager with a line of its own to one watcher.
@@ -75,7 +76,8 @@ impl Told {
         line.under_way.push_back((arrives, message));
     }
 
-    /// What the store does at least every heartbeat: it says that it is there, and first that something was lost if so.
+    /// What the store does at least every heartbeat: it says that it is there, and first that
+    /// something was lost if so.
     fn beat(&self) {
         let mut line = self.line.lock().expect("no panic while locked");
         let lost = !line.cut && std::mem::take(&mut line.lost);
@@ -91,7 +93,8 @@ impl Told {
         loop {
             let mut line = self.line.lock().expect("no panic while locked");
             let now = self.clock.now();
-            let arrived = line.under_way.pop_front_if(|(arrives, _)| *arrives <= now);
+            let arrived = line.under_way.front().is_some_and(|(arrives, _)| *arrives <= now);
+            let arrived = if arrived { line.under_way.pop_front() } else { None };
             let Some(((_, message), watcher)) = arrived.zip(line.watcher.clone()) else { return };
             drop(line);
             match message {
@@ -211,11 +214,12 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
             {
                 let mut line = told.line.lock().expect("no panic while locked");
                 match draw(1) {
-                    // The line is cut: everything is lost, in silence. It comes back some time later.
+                    // The line is cut: everything is lost, in silence. It comes back some time
+                    // later.
                     0..2 => line.cut = true,
                     2..6 => line.cut = false,
                     6..12 => {
-                        line.delay = LONGEST_DELAY * u32::try_from(draw(2)).expect("a byte") / 255
+                        line.delay = LONGEST_DELAY * u32::try_from(draw(2)).expect("a byte") / 255;
                     }
                     // One message is lost.
                     12..16 => {

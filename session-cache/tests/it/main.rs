@@ -1,5 +1,8 @@
 //! Behaviour of the cache, from outside.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::cast_possible_truncation, reason = "the counts of a test fit in every word")]
+
 mod abilities;
 mod bounds;
 mod coherence;

@@ -19,7 +19,8 @@ use session_core::{
 
 use crate::support;
 
-/// A step of a call to the parent: before it looks at its store, or after, when only the answer is missing.
+/// A step of a call to the parent: before it looks at its store, or after, when only the answer is
+/// missing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Step {
     BeforeGet,

@@ -9,7 +9,8 @@ use crate::parent::{Parent, Request, Step, get, ready};
 
 const MODES: [Coherence; 2] = [Coherence::Exclusive, Coherence::Checked];
 
-/// A load is held after it has read the first version; then `change` takes place through the cache; then the load ends.
+/// A load is held after it has read the first version; then `change` takes place through the cache;
+/// then the load ends.
 fn load_around(
     coherence: Coherence,
     change: impl FnOnce(&CachingSessionManager, &Parent, &Arc<Record>),

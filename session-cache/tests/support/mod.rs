@@ -1,6 +1,7 @@
 //! Records to exercise a cache with, made from the documented form of their bytes.
 
 #![allow(dead_code, reason = "each user takes what it needs")]
+#![allow(clippy::expect_used, reason = "it is used by tests, benches and examples only")]
 
 use std::sync::Arc;
 
