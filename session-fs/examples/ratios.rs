@@ -48,6 +48,11 @@ fn main() -> Done {
     buffered.compare("put", Pair::put, "openat, pread, pwrite, close", bare, rounds)?;
     buffered.compare("put", Pair::put, "the same with flock and fstat", locked, rounds)?;
     buffered.compare("put", Pair::put, "temporary file, rename", Pair::rename, rounds / 20)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
+    let hop = |_: &mut Pair, _: usize| {
+        Ok(runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await })?)
+    };
+    buffered.compare("put", Pair::put, "a hop to the pool that does nothing", hop, rounds)?;
     let cell = |pair: &mut Pair, at: usize| pair.in_place(at, &WRITTEN[..28], 32, false);
     let locked = |pair: &mut Pair, at: usize| pair.in_place(at, &WRITTEN[..28], 32, true);
     buffered.compare("touch", Pair::touch, "openat, pread, pwrite, close", cell, rounds)?;
