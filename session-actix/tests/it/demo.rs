@@ -358,3 +358,29 @@ fn what_it_cannot_be_started_with_is_an_error_that_says_so() {
         assert!(!output.status.success() && said.contains(expected), "{flags:?}: {said}");
     }
 }
+
+#[test]
+fn it_speaks_tls_under_a_certificate_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let demo = Demo::start(folder.path(), &["--tls", "--store", "memory"]);
+    let post = |cookie: &str| {
+        let request = format!(
+            "POST /api/session/n/increment HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: 0\r\nCookie: __Host-sid={cookie}\r\n\r\n"
+        );
+        crate::support::exchange_over_tls(demo.addr, request.as_bytes())
+    };
+    let first = post("");
+    assert_eq!((first.status, &*first.body), (200, "1"));
+    assert_eq!(post(&first.cookie().expect("a new session")).body, "2");
+}
+
+#[test]
+fn without_secure_the_cookie_has_another_name() {
+    let folder = TempDir::new().unwrap();
+    let demo = Demo::start(folder.path(), &["--insecure-cookie", "--lifetime=3600", "--idle=60"]);
+    let response = demo.browser().post("/api/session/n/increment");
+    let cookie = response.header("set-cookie").expect("a new session");
+    assert!(cookie.starts_with("sid="), "{cookie}");
+    assert!(cookie.ends_with("; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+}

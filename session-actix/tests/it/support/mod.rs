@@ -3,6 +3,7 @@
 mod client;
 mod faulty;
 mod server;
+mod tls;
 
 use session_actix::{SessionMiddleware, SessionMiddlewareBuilder};
 use session_core::{ErrorKind, SigningKey};
@@ -11,6 +12,7 @@ pub(crate) use self::{
     client::{Browser, Response, exchange},
     faulty::{Faulty, Mode},
     server::Server,
+    tls::exchange_over_tls,
 };
 
 pub(crate) fn key() -> SigningKey {
