@@ -4,73 +4,15 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::Command,
     thread,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Browser;
-
-/// The demo, on a folder of its own.
-struct Demo {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Demo {
-    fn start(folder: &Path, flags: &[&str]) -> Self {
-        let mut process = Command::new(program())
-            .args(["--addr", "127.0.0.1:0", "--workers", "2"])
-            .args(["--store", &format!("fs:{}", folder.join("sessions").display())])
-            .args(["--key-file", &folder.join("key").display().to_string()])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the demo starts");
-        let mut line = String::new();
-        let out = process.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut line).expect("the demo says where it listens");
-        let addr = line.trim().rsplit("//").next().and_then(|addr| addr.parse().ok());
-        Self { process, addr: addr.unwrap_or_else(|| panic!("no address in {line:?}")) }
-    }
-
-    fn browser(&self) -> Browser {
-        Browser::new(self.addr)
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
-    }
-
-    /// SIGTERM; returns the exit code.
-    fn terminate(&mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
-        assert!(sent.success());
-        self.process.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Built by cargo together with this test, two folders up from it.
-fn program() -> PathBuf {
-    let here = std::env::current_exe().expect("a test has a path");
-    let profile = here.parent().and_then(Path::parent).expect("target/PROFILE/deps/it");
-    let program = profile.join("examples/demo");
-    assert!(program.exists(), "build it first: cargo build -p session-actix --example demo");
-    program
-}
+use crate::support::{Browser, Demo, program};
 
 /// Files in the folders of a store. Those beside the folders are the store's own: a sweep notes
 /// there when it began.

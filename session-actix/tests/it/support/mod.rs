@@ -1,6 +1,7 @@
 //! What the tests share.
 
 mod client;
+mod demo;
 mod faulty;
 mod server;
 mod tls;
@@ -10,6 +11,7 @@ use session_core::{ErrorKind, SigningKey};
 
 pub(crate) use self::{
     client::{Browser, Response, exchange},
+    demo::{Demo, program},
     faulty::{Faulty, Mode},
     server::Server,
     tls::exchange_over_tls,
