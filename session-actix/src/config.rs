@@ -103,8 +103,8 @@ impl<N> SessionMiddlewareBuilder<N> {
     ///
     /// # let secret: Vec<u8> = (0..32).collect();
     /// # let (manager, key) = (MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?);
-    /// # let other_key = SigningKey::hmac_sha256(&secret)?;
-    /// # let visitors = SessionMiddleware::new(manager.clone(), other_key)?;
+    /// # let other = SigningKey::hmac_sha256(&secret)?;
+    /// # let visitors = SessionMiddleware::new(manager.clone(), other)?;
     /// let admins = SessionMiddleware::builder(manager, key)
     ///     .named::<Admin>()
     ///     .cookie_name("__Host-admin")
