@@ -4,81 +4,25 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::Command,
     thread,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Browser;
+use crate::support::{Browser, Demo, program};
 
-/// The demo, on a folder of its own.
-struct Demo {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Demo {
-    fn start(folder: &Path, flags: &[&str]) -> Self {
-        let mut process = Command::new(program())
-            .args(["--addr", "127.0.0.1:0", "--workers", "2"])
-            .args(["--store", &format!("fs:{}", folder.join("sessions").display())])
-            .args(["--key-file", &folder.join("key").display().to_string()])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the demo starts");
-        let mut line = String::new();
-        let out = process.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut line).expect("the demo says where it listens");
-        let addr = line.trim().rsplit("//").next().and_then(|addr| addr.parse().ok());
-        Self { process, addr: addr.unwrap_or_else(|| panic!("no address in {line:?}")) }
-    }
-
-    fn browser(&self) -> Browser {
-        Browser::new(self.addr)
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
-    }
-
-    /// SIGTERM; returns the exit code.
-    fn terminate(&mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
-        assert!(sent.success());
-        self.process.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Built by cargo together with this test, two folders up from it.
-fn program() -> PathBuf {
-    let here = std::env::current_exe().expect("a test has a path");
-    let profile = here.parent().and_then(Path::parent).expect("target/PROFILE/deps/it");
-    let program = profile.join("examples/demo");
-    assert!(program.exists(), "build it first: cargo build -p session-actix --example demo");
-    program
-}
-
-fn files(folder: &Path) -> usize {
-    fn count(folder: &Path) -> usize {
+/// Files in the folders of a store. Those beside the folders are the store's own: a sweep notes
+/// there when it began.
+fn files(store: &Path) -> usize {
+    fn count(folder: &Path, own: usize) -> usize {
         let entries =
             std::fs::read_dir(folder).expect("a folder").map(|entry| entry.unwrap().path());
-        entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        entries.map(|path| if path.is_dir() { count(&path, 1) } else { own }).sum()
     }
-    count(folder)
+    count(store, 0)
 }
 
 fn json(text: &str) -> Value {
@@ -109,6 +53,7 @@ fn ten_thousand_visitors_without_a_cookie_leave_no_file() {
     // A first session, so that the store has made all it keeps besides sessions.
     demo.browser().post("/api/session/visits/increment");
     let before = files(&folder.path().join("sessions"));
+    assert!(before > 0, "that first session has a file");
     thread::scope(|scope| {
         for _ in 0..CONNECTIONS {
             let addr = demo.addr;
@@ -354,4 +299,30 @@ fn what_it_cannot_be_started_with_is_an_error_that_says_so() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{flags:?}: {said}");
     }
+}
+
+#[test]
+fn it_speaks_tls_under_a_certificate_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let demo = Demo::start(folder.path(), &["--tls", "--store", "memory"]);
+    let post = |cookie: &str| {
+        let request = format!(
+            "POST /api/session/n/increment HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: 0\r\nCookie: __Host-sid={cookie}\r\n\r\n"
+        );
+        crate::support::exchange_over_tls(demo.addr, request.as_bytes())
+    };
+    let first = post("");
+    assert_eq!((first.status, &*first.body), (200, "1"));
+    assert_eq!(post(&first.cookie().expect("a new session")).body, "2");
+}
+
+#[test]
+fn without_secure_the_cookie_has_another_name() {
+    let folder = TempDir::new().unwrap();
+    let demo = Demo::start(folder.path(), &["--insecure-cookie", "--lifetime=3600", "--idle=60"]);
+    let response = demo.browser().post("/api/session/n/increment");
+    let cookie = response.header("set-cookie").expect("a new session");
+    assert!(cookie.starts_with("sid="), "{cookie}");
+    assert!(cookie.ends_with("; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
 }

@@ -58,6 +58,7 @@ fn is_an_opaque_503(response: ServiceResponse<impl MessageBody>, what: &str) {
     let headers = response.headers();
     assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "1", "{what}");
     assert_eq!(headers.get(header::CACHE_CONTROL).unwrap(), "no-store", "{what}");
+    assert_eq!(headers.get(header::VARY).unwrap(), "Cookie", "{what}");
     assert!(!headers.contains_key(header::SET_COOKIE), "{what}: an outage touches no cookie");
     let text = format!("{headers:?}");
     assert!(!text.contains("faulty") && !text.contains("detail"), "{what}: {text}");

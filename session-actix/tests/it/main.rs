@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod failure;
 mod handle;
+mod logs;
 mod names;
 mod overlap;
 mod protocols;

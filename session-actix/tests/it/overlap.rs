@@ -3,57 +3,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::Barrier,
     thread,
     time::Duration,
 };
 
-use crate::support::{Browser, Response};
-
-/// The demo as it is shipped, in a process of its own.
-struct Demo {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Demo {
-    fn start(folder: &Path) -> Self {
-        let mut process = Command::new(program())
-            .args(["--addr", "127.0.0.1:0", "--workers", "2", "--store"])
-            .arg(format!("fs:{}", folder.join("sessions").display()))
-            .arg("--key-file")
-            .arg(folder.join("key"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("cargo builds the demo with the tests");
-        let output = process.stdout.take().expect("it is piped");
-        let said = BufReader::new(output).lines().next().expect("a line").expect("text");
-        let addr = said.rsplit('/').next().and_then(|addr| addr.parse().ok());
-        Self { process, addr: addr.unwrap_or_else(|| panic!("an address in {said:?}")) }
-    }
-
-    fn several(count: usize, folder: &Path) -> Vec<Self> {
-        (0..count).map(|_| Self::start(folder)).collect()
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// `cargo test` puts examples beside the folder of the tests.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().expect("the path of this program");
-    let profile = tests.ancestors().nth(2).expect("a folder of the profile");
-    profile.join("examples").join(format!("demo{}", std::env::consts::EXE_SUFFIX))
-}
+use crate::support::{Browser, Demo, Response};
 
 /// Sends `requests` at the same moment and returns the answers in their order.
 fn at_once(requests: Vec<Box<dyn FnOnce() -> Response + Send>>) -> Vec<Response> {

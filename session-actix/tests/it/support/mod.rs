@@ -1,16 +1,20 @@
 //! What the tests share.
 
 mod client;
+mod demo;
 mod faulty;
 mod server;
+mod tls;
 
 use session_actix::{SessionMiddleware, SessionMiddlewareBuilder};
 use session_core::{ErrorKind, SigningKey};
 
 pub(crate) use self::{
     client::{Browser, Response, exchange},
+    demo::{Demo, program},
     faulty::{Faulty, Mode},
     server::Server,
+    tls::exchange_over_tls,
 };
 
 pub(crate) fn key() -> SigningKey {

@@ -1,0 +1,101 @@
+//! What is logged, at every level, and what must never be.
+
+use std::{
+    fmt::{Debug, Write},
+    sync::{Arc, Mutex},
+};
+
+use actix_web::{App, test, web};
+use session_actix::{Result, Session, testing::Visitor};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+
+use crate::support::{Faulty, Mode, ok, sessions};
+
+/// Writes down every field of every event and span.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<String>>);
+
+struct Line<'a>(&'a mut String);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        writeln!(self.0, "{field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        span.record(&mut Line(&mut self.0.lock().unwrap()));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        values.record(&mut Line(&mut self.0.lock().unwrap()));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut Line(&mut self.0.lock().unwrap()));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+async fn act(session: Session, what: web::Path<String>) -> Result<String> {
+    match what.as_str() {
+        "login" => session.bind("secret-user").await?,
+        "renew" => session.renew()?,
+        "end" => session.destroy().await?,
+        "wrong" => drop(session.get::<u32>("secret-key")?),
+        _ => session.insert("secret-key", "secret-value")?,
+    }
+    ok(String::new())
+}
+
+#[actix_web::test]
+async fn logs_tell_what_happened_and_never_to_whom() {
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let app = App::new().wrap(sessions.clone()).route("/{what}", web::get().to(act));
+    let app = test::init_service(app).await;
+    let mut visitor =
+        Visitor::with(&sessions, async |session| session.insert("secret-key", "v")).await.unwrap();
+    let mut cookies = Vec::new();
+    let steps = ["/write", "/login", "/wrong", "/renew", "/down", "/up", "/end", "/stale"];
+    for step in steps {
+        manager.set(if step == "/down" { Mode::Fails } else { Mode::Works });
+        let (name, value) = visitor.cookie();
+        cookies.push(value.to_str().unwrap().to_owned());
+        let request = test::TestRequest::with_uri(step).insert_header((name, value));
+        let response = test::call_service(&app, request.to_request()).await;
+        visitor.follow(response.headers());
+    }
+    let forged = cookies[0].replace('!', "!A");
+    for cookie in [&*forged, &cookies[0]] {
+        let request = test::TestRequest::with_uri("/write").insert_header(("cookie", cookie));
+        test::call_service(&app, request.to_request()).await;
+    }
+    let log = recorder.0.lock().unwrap().clone();
+    for event in ["rejected", "store_error", "destroyed", "Unavailable", "Codec"] {
+        assert!(log.contains(event), "{event} in {log}");
+    }
+    assert!(!log.contains("secret"), "{log}");
+    for cookie in &cookies {
+        for part in cookie.split(['=', '!']).skip(1).filter(|part| !part.is_empty()) {
+            assert!(!log.contains(part), "{log}");
+        }
+    }
+}
