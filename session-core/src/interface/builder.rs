@@ -119,7 +119,8 @@ impl SessionInterfaceBuilder {
         self
     }
 
-    /// The most bytes the keys and encoded values of a session may have together; a value that
+    /// The most bytes the keys and encoded values of a session may have together, and 32 more for
+    /// each value, which is what keeping it takes; a value that
     /// would not fit is refused by [`insert`](crate::ManagedSession::insert).
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.policy.max_bytes = bytes;

@@ -45,17 +45,21 @@ impl ManagedSession {
         edit: &mut (dyn FnMut(&mut Data) -> Result<()> + Send),
     ) -> Result<Saved> {
         let shared = self.interface().shared();
+        let give_up = shared.now().saturating_add(Policy::CONTENTION);
         let _saving = self.saving().lock().await;
         let queued = self.lock().base.as_ref().map(|base| *base.id());
         let _turn = match &queued {
             Some(id) => Some(shared.queue.enter(id).await),
             None => None,
         };
-        let give_up = shared.now().saturating_add(Policy::CONTENTION);
+        if let Some(id) = queued.filter(|_| shared.now() >= give_up) {
+            // Those before it in the queue wait for a store that does not answer.
+            return Err(shared.failed(contended(), &id));
+        }
         let (mut conflicts, mut collisions) = (0, 0);
         let mut saved = Saved::Unchanged;
         loop {
-            let step = {
+            let mut draft = {
                 let mut state = self.lock();
                 if state.gone {
                     // To end what has ended already is no failure.
@@ -67,18 +71,18 @@ impl ManagedSession {
                     }
                     return Ok(self.end_as_gone(&mut state));
                 }
-                let step = shared.plan(&mut state, purpose, edit)?;
-                // The edit saw the changes before it, and together they come to nothing: left pending,
-                // they would be applied once more without it.
-                if matches!(step, Step::Rest | Step::Touch(_)) {
-                    state.settle();
-                }
-                step
+                state.draft()
             };
+            // Not under the lock: the edit is the application's, and may ask the session things.
+            let step = shared.plan(&mut draft, purpose, edit)?;
+            self.lock().planned(&draft, &step);
             let again = match step {
                 Step::Rest => return Ok(saved),
                 Step::Gone => return Ok(self.end_as_gone(&mut self.lock())),
-                Step::Look(id) => id,
+                Step::Look(id) => {
+                    self.reload(&id).await?;
+                    continue;
+                }
                 Step::Touch(expires_at) => {
                     self.touch(expires_at).await;
                     return Ok(saved);
@@ -102,7 +106,11 @@ impl ManagedSession {
                 }
                 Step::Put(put) => {
                     let id = *put.record.id();
-                    match shared.manager.put(&put.record, put.expect).await {
+                    let answer = shared.manager.put(&put.record, put.expect).await;
+                    if answer.is_ok() {
+                        self.lock().unsure = false;
+                    }
+                    match answer {
                         Ok(Outcome::Stored) => {
                             self.stored(put);
                             return Ok(Saved::Stored);
@@ -134,11 +142,19 @@ impl ManagedSession {
         let found = shared.look(id).await?;
         let mut state = self.lock();
         let is_new = state.base.is_none();
+        let replaced_at = found.as_ref().map(|(_, contents)| contents.token_at);
         let held = found.and_then(|(record, contents)| {
             let now = shared.now();
             state.tokens().find_map(|token| {
                 let (token, graced) = match Held::by(&token, id, &contents, now) {
-                    Held::Current => (token, false),
+                    Held::Current => {
+                        // It came with the predecessor, and still does.
+                        let graced = state
+                            .base
+                            .as_ref()
+                            .is_some_and(|base| base.graced && base.token.is(&token));
+                        (token, graced)
+                    }
                     Held::Predecessor(token) => (token, true),
                     Held::Stale => return None,
                 };
@@ -161,6 +177,9 @@ impl ManagedSession {
             }
             None => {
                 state.gone = true;
+                // What it puts in after a purge must not take the place of the newer token's
+                // cookie.
+                state.stale = state.stale.max(replaced_at);
                 Ok(true)
             }
         }

@@ -19,6 +19,7 @@ pub use self::{
 pub(crate) use self::{
     commit::{Purpose, unpoisoned},
     open::{Base, Held},
+    plan::Step,
     policy::Policy,
 };
 use crate::{

@@ -141,7 +141,10 @@ impl SessionInterface {
         }
         if ambiguous {
             shared.events.tell(Event::Rejected(Reason::Ambiguous), None);
-            return Ok(ManagedSession::unknown(self, None));
+            // A session of its own would be one more cookie beside those, and be taken no more than
+            // they.
+            let now = shared.now();
+            return Ok(ManagedSession::unknown(self, Some(now)));
         }
         let Some((base, standing)) = session else {
             return Ok(ManagedSession::unknown(self, stale));

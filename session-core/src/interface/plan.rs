@@ -45,6 +45,16 @@ impl Shared {
         purpose: Purpose<'_>,
         edit: &mut dyn FnMut(&mut Data) -> Result<()>,
     ) -> Result<Step> {
+        if state.unsure {
+            // See whether it took place before anything is decided on top of it.
+            let id = match (&state.base, &state.fresh) {
+                (Some(base), _) => Some(*base.id()),
+                (None, fresh) => fresh.as_ref().map(|(id, _)| *id),
+            };
+            if let Some(id) = id {
+                return Ok(Step::Look(id));
+            }
+        }
         match state.base.clone() {
             Some(base) => self.plan_change(state, &base, purpose, edit),
             None => self.plan_creation(state, purpose, edit),
@@ -112,7 +122,20 @@ impl Shared {
             // Over as far as this request knows; others may have used the session since.
             return Ok(Step::Look(*base.id()));
         }
+        let may_renew = state.phase == Phase::Handling || matches!(purpose, Purpose::Finish);
+        if purpose.principal().is_some() && !may_renew {
+            // The login would be stored, and its token told to nobody.
+            return Err(Error::finished());
+        }
+        let renews = (state.renew && may_renew) || purpose.principal().is_some();
         let mut next = (*base.contents).clone();
+        let before = next.principal.as_deref();
+        let is_handed_over =
+            before.is_some_and(|before| purpose.principal().is_some_and(|new| new != before));
+        if is_handed_over {
+            // What one user left must not be found by the next.
+            next.data = Data::default();
+        }
         self.change(&mut next.data, &state.changes, edit)?;
         if matches!(purpose, Purpose::Finish) && next.is_empty() {
             return Ok(Step::Remove(*base.id(), version));
@@ -122,10 +145,9 @@ impl Shared {
         let is_same = next.data == base.contents.data;
         let mut issue = next.data.permanent != base.contents.data.permanent;
         let mut reseal = false;
-        if state.renew || purpose.principal().is_some() {
+        if renews {
             if let Some(principal) = purpose.principal() {
-                // What one user left must not be found by the next.
-                if next.principal.as_deref().is_some_and(|before| before != principal) {
+                if is_handed_over {
                     next.data.values.clear();
                 }
                 next.principal = Some(principal.into());

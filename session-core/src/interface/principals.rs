@@ -16,6 +16,9 @@ const PAGE: usize = 100;
 /// Lists of a principal's sessions are gone through again until one finds nothing left to revoke.
 const MAX_PASSES: usize = 10;
 
+/// A name, not a document.
+const MAX_PRINCIPAL_BYTES: usize = 1024;
+
 /// Names a session in lists: to be shown, sent and put into URLs.
 ///
 /// Derived from the sid by a one-way function: it is no cookie, no part of one, and no file or key
@@ -106,8 +109,11 @@ impl ManagedSession {
     ///
     /// OWASP ASVS 5.0, 7.2.4; NIST SP 800-63B-4, section 5.1.
     pub async fn bind(&self, principal: &str) -> Result<()> {
-        if principal.is_empty() {
-            return Err(Error::config("the name of a principal is empty: give the user's own"));
+        if principal.is_empty() || principal.len() > MAX_PRINCIPAL_BYTES {
+            return Err(Error::config(format!(
+                "the name of a principal has {} bytes: give it 1 to {MAX_PRINCIPAL_BYTES}",
+                principal.len()
+            )));
         }
         self.check_head()?;
         let interface = self.interface();
@@ -129,12 +135,14 @@ impl ManagedSession {
         }
         if let MaxSessions::EndOldest(max) = shared.policy.max_sessions {
             let own = self.lock().base.as_ref().map(|base| *base.id());
-            let mut others = shared.of_principal(principal).await?;
+            // The login is stored: what cannot be ended now is told by the events, and is ended by
+            // the next login.
+            let Ok(mut others) = shared.of_principal(principal).await else { return Ok(()) };
             others.retain(|(record, _)| Some(*record.id()) != own);
             others.sort_by_key(|(_, contents)| contents.authenticated_at);
             let surplus = (others.len() + 1).saturating_sub(max);
             for (record, _) in others.iter().take(surplus) {
-                shared.revoke(record.id(), principal).await?;
+                let _ = shared.revoke(record.id(), principal).await;
             }
         }
         Ok(())
@@ -243,13 +251,12 @@ impl Shared {
     /// The live sessions of `principal`, found under the tags of all keys and looked at one by one.
     async fn of_principal(&self, principal: &str) -> Result<Vec<(Arc<Record>, Arc<Contents>)>> {
         let listing = self.listing()?;
-        let tags: Vec<PrincipalTag> =
-            self.keys.load().all().map(|key| key.principal_tag(principal)).collect();
+        let tags: Vec<PrincipalTag> = self.keys.load().principal_tags(principal).collect();
         let mut ids = HashSet::new();
-        for tag in tags {
+        for tag in &tags {
             let mut cursor = None;
             loop {
-                let page = listing.by_principal(&tag, cursor.as_ref(), PAGE).await?;
+                let page = listing.by_principal(tag, cursor.as_ref(), PAGE).await?;
                 ids.extend(page.ids);
                 let Some(next) = page.next else { break };
                 cursor = Some(next);
@@ -259,6 +266,7 @@ impl Shared {
         for id in ids {
             if let Some((record, contents)) = self.look(&id).await?
                 && contents.principal.as_deref() == Some(principal)
+                && record.principal_tag().is_some_and(|tag| tags.contains(&tag))
             {
                 found.push((record, contents));
             }

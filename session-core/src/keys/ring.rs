@@ -6,7 +6,10 @@ use super::{
     mac::{Algorithm, Mac},
     signing::SigningKey,
 };
-use crate::{Error, Result, record::KeyId};
+use crate::{
+    Error, Result,
+    record::{KeyId, PrincipalTag},
+};
 
 /// The keys of a server, each in one of three states.
 ///
@@ -90,6 +93,20 @@ struct Ready {
     key: Arc<SigningKey>,
     /// Has taken in key, realm and cookie name.
     cookie: Mac,
+    /// The same, of the key for principals.
+    principal: Mac,
+}
+
+impl Ready {
+    fn principal_tag(&self, principal: &str) -> PrincipalTag {
+        let mut mac = self.principal.clone();
+        mac.update_part(principal.as_bytes());
+        let mut digest = Vec::with_capacity(32);
+        mac.finish_into(&mut digest);
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&digest[..16]);
+        PrincipalTag::from_bytes(tag)
+    }
 }
 
 impl InUse {
@@ -115,6 +132,7 @@ impl InUse {
                 standing: *standing,
                 key: Arc::clone(key),
                 cookie: key.cookie_mac(realm, cookie_name),
+                principal: key.principal_mac(realm, cookie_name),
             })
             .collect();
         Ok(Self { keys })
@@ -133,9 +151,14 @@ impl InUse {
         self.keys.iter().find(|ready| ready.key.id() == id).map(|ready| ready.standing)
     }
 
-    /// All keys, the current one first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &SigningKey> {
-        self.keys.iter().map(|ready| &*ready.key)
+    /// The tag under which sessions of `principal` are stored now.
+    pub(crate) fn principal_tag(&self, principal: &str) -> PrincipalTag {
+        self.keys[0].principal_tag(principal)
+    }
+
+    /// The tags under which sessions of `principal` may be stored: one for each key.
+    pub(crate) fn principal_tags(&self, principal: &str) -> impl Iterator<Item = PrincipalTag> {
+        self.keys.iter().map(|ready| ready.principal_tag(principal))
     }
 
     /// The algorithm cookies are signed with now.

@@ -8,10 +8,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::mac::{Algorithm, Mac};
-use crate::{
-    Error, Result,
-    record::{KeyId, PrincipalTag},
-};
+use crate::{Error, Result, record::KeyId};
 
 /// A secret of the server, and the keys derived from it: one to sign cookies, one to seal records,
 /// one to tag principals.
@@ -129,14 +126,13 @@ impl SigningKey {
         mac
     }
 
-    pub(crate) fn principal_tag(&self, principal: &str) -> PrincipalTag {
+    /// A MAC that has taken in all that the principals of one realm and cookie name have in common:
+    /// those of another are others, though they be called the same.
+    pub(super) fn principal_mac(&self, realm: &str, cookie_name: &str) -> Mac {
         let mut mac = self.principal.clone();
-        mac.update(principal.as_bytes());
-        let mut digest = Vec::with_capacity(32);
-        mac.finish_into(&mut digest);
-        let mut tag = [0; 16];
-        tag.copy_from_slice(&digest[..16]);
-        PrincipalTag::from_bytes(tag)
+        mac.update_part(realm.as_bytes());
+        mac.update_part(cookie_name.as_bytes());
+        mac
     }
 
     pub(crate) fn seal(

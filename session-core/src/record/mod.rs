@@ -113,7 +113,7 @@ impl Record {
             id,
             version,
             deadline,
-            tag: contents.principal.as_deref().map(|principal| key.principal_tag(principal)),
+            tag: contents.principal.as_deref().map(|principal| keys.principal_tag(principal)),
             expires_at: expires_at.min(deadline),
         };
         let sealed = contents.seal(key, header.authenticated())?;
@@ -167,8 +167,8 @@ impl Record {
         Self::HEADER_BYTES + self.sealed.len()
     }
 
-    /// An upper estimate of the memory this record takes with its opened form, for caches that are
-    /// bounded by bytes.
+    /// An estimate of the memory this record takes with its opened form, for caches that are bounded
+    /// by bytes. Right for values of usual size; a session of very many tiny ones takes more.
     ///
     /// It does not change when the record is opened: room for the opened form is counted from the
     /// start.

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+/// Counted for each value beside its key and encoded bytes.
+const ENTRY_BYTES: usize = 32;
+
 /// A small sorted map. Sessions have a handful of keys: a binary search beats a tree, and a copy is
 /// a handful of reference counts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -51,9 +54,9 @@ impl Values {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// Bytes of all keys and values.
+    /// Bytes of all keys and values, and of what keeping each takes: many tiny ones are not free.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+        self.0.iter().map(|(key, value)| key.len() + value.len() + ENTRY_BYTES).sum()
     }
 
     fn find(&self, key: &str) -> Result<usize, usize> {

@@ -151,7 +151,7 @@ impl ManagedSession {
         let (has_changes, is_at_rest) = {
             let mut state = self.lock();
             state.phase = Phase::Finished;
-            (state.has_changes(), self.is_at_rest(&state))
+            (state.has_changes(), !state.unsure && self.is_at_rest(&state))
         };
         let saved = if !has_changes && is_at_rest {
             Saved::Unchanged

@@ -2,13 +2,14 @@
 
 use crate::{
     SessionId, Timestamp,
-    interface::{Base, CookieAction},
+    interface::{Base, CookieAction, Step},
     record::Data,
     session::Change,
     token::Token,
 };
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub(crate) struct State {
     /// The session as it was last seen in the store; `None` while nothing is stored.
     pub(crate) base: Option<Base>,
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) fresh: Option<(SessionId, Token)>,
     /// The token a renewal leads to; kept for the same reason.
     pub(crate) successor: Option<Token>,
+    /// A put was asked for and not answered: it may have taken place.
+    pub(crate) unsure: bool,
     /// What to tell the browser.
     pub(crate) cookie: CookieAction,
     pub(crate) phase: Phase,
@@ -101,14 +104,46 @@ impl State {
         self.look_again();
     }
 
+    /// What a plan is made from, to be made without holding the session locked.
+    pub(crate) fn draft(&self) -> Self {
+        Self {
+            base: self.base.clone(),
+            stale: self.stale,
+            changes: self.changes.clone(),
+            view: None,
+            renew: self.renew,
+            purge: self.purge,
+            gone: self.gone,
+            fresh: self.fresh.clone(),
+            successor: self.successor.clone(),
+            unsure: self.unsure,
+            cookie: CookieAction::Keep,
+            phase: self.phase,
+        }
+    }
+
+    /// Takes over what was decided for `draft`.
+    pub(crate) fn planned(&mut self, draft: &Self, step: &Step) {
+        self.fresh.clone_from(&draft.fresh);
+        self.successor.clone_from(&draft.successor);
+        self.unsure = matches!(step, Step::Put(_));
+        // The edit saw the changes before it, and together they come to nothing: left pending, they
+        // would be applied once more without it.
+        if matches!(step, Step::Rest | Step::Touch(_)) {
+            self.settle(draft.changes.len());
+        }
+    }
+
     /// There is nothing to store of the changes: they came to nothing, or there is no value to keep
     /// for this visitor. What a session is to be like waits for its first value.
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self, changes: usize) {
+        let later = self.changes.split_off(changes.min(self.changes.len()));
         if self.base.is_some() || self.phase != Phase::Handling {
             self.changes.clear();
         } else {
             self.changes.retain(|change| matches!(change, Change::Permanent(_) | Change::Label(_)));
         }
+        self.changes.extend(later);
         self.look_again();
     }
 

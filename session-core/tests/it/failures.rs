@@ -222,3 +222,32 @@ fn the_cookie_of_a_login_is_sent_though_what_came_after_it_was_not_stored() {
     let CookieAction::Set(cookie) = session.take_cookie() else { panic!("no cookie") };
     assert!(world.is_alive(cookie.value()));
 }
+
+#[test]
+fn a_login_whose_answer_was_lost_reaches_the_browser_all_the_same() {
+    for known in [true, false] {
+        let (world, manager, server) = failing();
+        let before = if known { world.visit() } else { String::new() };
+        let session = open(&server, &before);
+        manager.set(MUTE);
+        assert!(block_on(session.bind("alice")).is_err());
+        manager.set(WELL);
+        let cookie = cookie(finish(&session));
+        assert_eq!(world.open(&cookie).principal().as_deref(), Some("alice"));
+        assert_eq!(world.store.len(), 1);
+    }
+}
+
+#[test]
+fn a_renewal_that_failed_is_not_made_up_for_after_the_head_has_left() {
+    let (world, manager, server) = failing();
+    let cookie = world.visit();
+    let session = open(&server, &cookie);
+    session.renew().unwrap();
+    manager.set(DOWN);
+    assert!(block_on(session.finish()).is_err());
+    manager.set(WELL);
+    assert_eq!(block_on(session.update("n", |_: Option<u32>| 1)).unwrap(), 1);
+    assert!(world.is_alive(&cookie), "no token was replaced that nobody is told of");
+    assert_eq!(block_on(session.bind("alice")).unwrap_err().kind(), ErrorKind::Finished);
+}

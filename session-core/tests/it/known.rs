@@ -62,6 +62,8 @@ fn open(keys: impl Into<KeyRing>, record: &'static [u8], cookie: &str) -> Manage
         .clock(clock)
         .build()
         .unwrap();
+    let listed = block_on(server.sessions_of("user 17")).unwrap();
+    assert_eq!(listed.len(), 1, "by the tag in its header");
     block_on(server.open([cookie.as_bytes()])).unwrap()
 }
 

@@ -148,3 +148,19 @@ fn two_cookies_of_different_live_sessions_mean_none() {
     let many: Vec<_> = std::iter::repeat_n("rubbish", 100).chain([mine.as_str()]).collect();
     assert!(open(&many).is_new(), "only so many are looked at");
 }
+
+#[test]
+fn what_follows_a_purge_does_not_take_the_place_of_a_newer_login() {
+    let world = World::new();
+    let before = world.visit();
+    let slow = world.open(&before);
+    let session = world.open(&before);
+    block_on(session.bind("alice")).unwrap();
+    let after = cookie(finish(&session));
+    slow.purge().unwrap();
+    slow.insert("message", "good bye").unwrap();
+    let finished = finish(&slow);
+    assert_eq!(finished.saved, Saved::Gone);
+    assert!(sends_nothing(&finished));
+    assert!(world.is_alive(&after));
+}

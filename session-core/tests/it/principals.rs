@@ -174,3 +174,37 @@ fn nobody_is_called_nothing() {
     assert_eq!(block_on(session.bind("")).unwrap_err().kind(), ErrorKind::Config);
     assert!(world.store.is_empty());
 }
+
+#[test]
+fn people_of_the_same_name_under_another_cookie_are_others() {
+    let world = World::new();
+    let admins = world.another(key(1), |builder| builder.cookie_name("__Host-admin"));
+    let session = open(&admins, "");
+    block_on(session.bind("root")).unwrap();
+    let admin = cookie(finish(&session));
+    world.login("root");
+    assert_eq!(block_on(world.server.sessions_of("root")).unwrap().len(), 1);
+    assert_eq!(block_on(world.server.revoke_all("root", None)).unwrap(), 1);
+    assert!(!open(&admins, &admin).is_new());
+}
+
+#[test]
+fn the_next_user_inherits_neither_the_lifetime_nor_the_label() {
+    let world = World::new();
+    let session = world.open("");
+    session.set_permanent(true).unwrap();
+    session.set_label(Some("alice's phone")).unwrap();
+    block_on(session.bind("alice")).unwrap();
+    let session = world.open(&cookie(finish(&session)));
+    block_on(session.bind("bob")).unwrap();
+    assert!(!session.permanent());
+    assert_eq!(session.label(), None);
+    finish(&session);
+}
+
+#[test]
+fn the_name_of_a_principal_is_no_document() {
+    let session = World::new().open("");
+    let error = block_on(session.bind(&"x".repeat(1_025))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}

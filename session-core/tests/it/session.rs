@@ -272,3 +272,17 @@ fn what_a_session_is_to_be_like_waits_for_its_first_value() {
     assert!(session.permanent());
     assert_eq!(session.label().as_deref(), Some("phone"));
 }
+
+#[test]
+fn an_update_may_ask_the_session_things() {
+    let world = World::new();
+    let session = world.open(&world.login("alice"));
+    let asked = session.clone();
+    let visits = session.update("visits", |visits: Option<u32>| {
+        assert_eq!(asked.principal().as_deref(), Some("alice"));
+        assert!(asked.is_modified() || !asked.is_new());
+        visits.unwrap_or(0) + 1
+    });
+    assert_eq!(block_on(visits).unwrap(), 1);
+    finish(&session);
+}

@@ -142,6 +142,14 @@ impl Request {
         self.purge = self.base.is_some();
     }
 
+    /// The session is another's now, or nobody's.
+    fn lose(&mut self, session: &Stored, now: u64) {
+        self.gone = true;
+        if session.is_live(now) {
+            self.stale = self.stale.max(Some(session.token_at));
+        }
+    }
+
     fn end(&mut self) -> Saved {
         self.changes.clear();
         (self.renew, self.purge, self.gone) = (false, false, true);
@@ -243,6 +251,7 @@ impl Model {
             let writes = renews || next.values != base.seen.values;
             if !request.purge && !base.seen.is_live(self.now) {
                 if !is_held {
+                    request.lose(session, self.now);
                     return (request.end(), None);
                 }
                 request.base = Some(Base { session: base.session, seen: session.clone() });
@@ -266,7 +275,7 @@ impl Model {
                 if is_held {
                     request.base = Some(Base { session: base.session, seen: session.clone() });
                 } else {
-                    request.gone = true;
+                    request.lose(session, self.now);
                 }
                 continue;
             }

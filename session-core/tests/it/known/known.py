@@ -31,9 +31,12 @@ def derived(purpose, algorithm, length=32):
     return hkdf(SECRET, f"session-core v1 {purpose} hmac-{algorithm}".encode(), length)
 
 
+def joined(*parts):
+    return b"".join(struct.pack(">Q", len(part)) + part for part in parts)
+
+
 def cookie(algorithm, token):
-    parts = [b"session-core v1", REALM, NAME, SID, token]
-    message = b"".join(struct.pack(">Q", len(part)) + part for part in parts)
+    message = joined(b"session-core v1", REALM, NAME, SID, token)
     digest = hmac.digest(derived("cookie", algorithm), message, algorithm)
     text = SID.hex()
     sid = "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
@@ -125,7 +128,8 @@ def record(algorithm, token, rotated_from=None):
         ]
     )
     key_id = derived("key id", algorithm, 8)
-    tag = hmac.digest(derived("principal", algorithm), b"user 17", "sha256")[:16]
+    principal = joined(REALM, NAME, b"user 17")
+    tag = hmac.digest(derived("principal", algorithm), principal, "sha256")[:16]
     header = struct.pack("<4sHH8s16sQQ16s", b"SSNR", 1, 0, key_id, SID, 7, deadline, tag)
     sealed = NONCE + seal(derived("record", algorithm), NONCE, header, body)
     return header + struct.pack("<Q", expires_at) + sealed
