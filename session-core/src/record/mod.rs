@@ -167,8 +167,9 @@ impl Record {
         Self::HEADER_BYTES + self.sealed.len()
     }
 
-    /// An estimate of the memory this record takes with its opened form, for caches that are bounded
-    /// by bytes. Right for values of usual size; a session of very many tiny ones takes more.
+    /// An estimate of the memory this record takes with its opened form, for caches that are
+    /// bounded by bytes. Right for values of usual size; a session of very many tiny ones takes
+    /// more.
     ///
     /// It does not change when the record is opened: room for the opened form is counted from the
     /// start.

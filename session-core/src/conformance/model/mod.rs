@@ -2,10 +2,14 @@
 
 #[expect(clippy::module_inception, reason = "the model is what the module is about")]
 mod model;
+mod request;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use self::model::{Change, Cookie, IDLE, LIFETIME, Model, Purpose, Request, Token, Values};
+use self::{
+    model::{IDLE, LIFETIME, Model, Token, Values},
+    request::{Change, Cookie, Purpose, Request},
+};
 use super::Harness;
 use crate::{
     Clock, CookieAction, ErrorKind, ManagedSession, ManualClock, Saved, SessionInterface,

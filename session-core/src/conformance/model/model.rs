@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::request::{Base, Cookie, Purpose, Request, apply, edit};
 use crate::Saved;
 
 pub(super) const IDLE: u64 = 600_000;
@@ -22,12 +23,12 @@ pub(super) struct Model {
 }
 
 #[derive(Clone, Debug)]
-struct Stored {
+pub(super) struct Stored {
     is_there: bool,
     version: u64,
     token: Token,
-    token_at: u64,
-    values: Values,
+    pub(super) token_at: u64,
+    pub(super) values: Values,
     principal: Option<u8>,
     /// When its lifetime began: at the last login, else at creation.
     began: u64,
@@ -35,126 +36,12 @@ struct Stored {
 }
 
 impl Stored {
-    fn is_live(&self, now: u64) -> bool {
+    pub(super) fn is_live(&self, now: u64) -> bool {
         self.is_there && now < self.expires_at && now < self.began + LIFETIME
     }
 
     fn used(&self, now: u64) -> u64 {
         (now + IDLE).min(self.began + LIFETIME)
-    }
-}
-
-/// One request.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Request {
-    base: Option<Base>,
-    stale: Option<u64>,
-    changes: Vec<Change>,
-    renew: bool,
-    purge: bool,
-    gone: bool,
-    pub(super) cookie: Cookie,
-}
-
-#[derive(Clone, Debug)]
-struct Base {
-    session: usize,
-    seen: Stored,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
-    Set(u8, u32),
-    Remove(u8),
-    Clear,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
-    Save,
-    Finish,
-    Bind(u8),
-    Update(u8),
-    Take(u8),
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Cookie {
-    #[default]
-    Keep,
-    Set(Token),
-    Remove,
-}
-
-fn apply(changes: &[Change], values: &mut Values) {
-    for change in changes {
-        match *change {
-            Change::Set(key, value) => {
-                values.insert(key, value);
-            }
-            Change::Remove(key) => {
-                values.remove(&key);
-            }
-            Change::Clear => values.clear(),
-        }
-    }
-}
-
-impl Request {
-    /// What the handler sees.
-    pub(super) fn view(&self) -> Values {
-        let mut values = match &self.base {
-            Some(base) if !self.purge => base.seen.values.clone(),
-            _ => Values::new(),
-        };
-        apply(&self.changes, &mut values);
-        values
-    }
-
-    pub(super) fn is_new(&self) -> bool {
-        self.base.is_none()
-    }
-
-    /// The session it has.
-    pub(super) fn owner(&self) -> Option<usize> {
-        self.base.as_ref().map(|base| base.session)
-    }
-
-    pub(super) fn change(&mut self, change: Change) {
-        let view = self.view();
-        let is_one = match change {
-            Change::Set(key, value) => view.get(&key) != Some(&value),
-            Change::Remove(key) => view.contains_key(&key),
-            Change::Clear => self.base.is_some() || !self.changes.is_empty(),
-        };
-        if is_one {
-            self.changes.push(change);
-        }
-    }
-
-    pub(super) fn renew(&mut self) {
-        self.renew = self.base.is_some() && !self.purge;
-    }
-
-    pub(super) fn purge(&mut self) {
-        self.changes.clear();
-        self.renew = false;
-        self.purge = self.base.is_some();
-    }
-
-    /// The session is another's now, or nobody's.
-    fn lose(&mut self, session: &Stored, now: u64) {
-        self.gone = true;
-        if session.is_live(now) {
-            self.stale = self.stale.max(Some(session.token_at));
-        }
-    }
-
-    fn end(&mut self) -> Saved {
-        self.changes.clear();
-        (self.renew, self.purge, self.gone) = (false, false, true);
-        self.cookie = Cookie::Keep;
-        Saved::Gone
     }
 }
 
@@ -388,17 +275,5 @@ impl Model {
     fn token(&mut self) -> Token {
         self.tokens += 1;
         self.tokens
-    }
-}
-
-fn edit(values: &mut Values, purpose: Purpose) -> Option<u32> {
-    match purpose {
-        Purpose::Update(key) => {
-            let after = values.get(&key).map_or(1, |before| before.wrapping_add(1));
-            values.insert(key, after);
-            Some(after)
-        }
-        Purpose::Take(key) => values.remove(&key),
-        Purpose::Save | Purpose::Finish | Purpose::Bind(_) => None,
     }
 }
