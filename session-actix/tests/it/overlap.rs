@@ -211,3 +211,19 @@ fn of_all_tokens_ever_issued_those_authenticate_that_should() {
 fn of_all_tokens_ever_issued_by_two_processes_those_authenticate_that_should() {
     rounds_of_logins_renewals_slow_writes_and_logouts(2);
 }
+
+#[test]
+fn a_logout_in_one_process_is_honoured_by_the_very_next_request_to_the_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let demos = Demo::several(2, folder.path());
+    for round in 0..1_000 {
+        let [here, there] = [round % 2, (round + 1) % 2].map(|at: usize| &demos[at]);
+        let cookie = visit(here);
+        let known = |demo: &Demo| {
+            with(demo.addr, &cookie).get("/api/session").body.contains(r#""new":false"#)
+        };
+        assert!(known(there) && known(here), "both have it in their caches");
+        assert_eq!(with(here.addr, &cookie).post("/api/logout").status, 204);
+        assert!(!known(there), "in round {round}");
+    }
+}
