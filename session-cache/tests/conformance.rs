@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
     Clock, ManualClock, MemorySessionManager, Timestamp,
@@ -109,4 +110,26 @@ modes! {
     exclusive_without_room: Coherence::Exclusive, 0; base, overlap;
     exclusive_with_room_for_one: Coherence::Exclusive, 1; base;
     checked_with_room_for_one: Coherence::Checked, 1; base, shared;
+}
+
+struct AnyChecked;
+
+impl Mode for AnyChecked {
+    const COHERENCE: Coherence = Coherence::Checked;
+    const CAPACITY: usize = 2;
+}
+
+proptest::proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_sequence_of_operations_agrees_with_the_model(
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..160)
+    ) {
+        session_core::conformance::model::check::<Cached<AnyChecked>>(&bytes);
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 use session_core::{Clock, ManualClock, Timestamp, conformance::Harness};
 use session_fs::{FileBackedSessionManager, FsConfig};
 use tempfile::TempDir;
@@ -53,3 +54,18 @@ impl Harness for Fs {
 }
 
 session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable, overlap, model);
+
+proptest::proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_sequence_of_operations_agrees_with_the_model(
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..160)
+    ) {
+        session_core::conformance::model::check::<Fs>(&bytes);
+    }
+}

@@ -251,3 +251,18 @@ fn a_renewal_that_failed_is_not_made_up_for_after_the_head_has_left() {
     assert!(world.is_alive(&cookie), "no token was replaced that nobody is told of");
     assert_eq!(block_on(session.bind("alice")).unwrap_err().kind(), ErrorKind::Finished);
 }
+
+#[test]
+fn an_id_that_is_taken_is_replaced_and_not_tried_for_ever() {
+    let (world, manager, server) = failing();
+    let session = open(&server, "");
+    session.insert("value", &1).unwrap();
+    // Every id seems taken, by a record that is gone when it is looked at.
+    manager.set(BUSY);
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Contended);
+    let conflicts =
+        world.notes.take().into_iter().filter(|event| *event == Event::Conflict).count();
+    assert_eq!(conflicts, 3);
+    manager.set(WELL);
+    assert!(world.is_alive(&cookie(finish(&session))));
+}

@@ -164,3 +164,28 @@ fn what_follows_a_purge_does_not_take_the_place_of_a_newer_login() {
     assert!(sends_nothing(&finished));
     assert!(world.is_alive(&after));
 }
+
+#[test]
+fn of_two_that_change_the_same_key_the_last_to_be_stored_wins_and_both_are_told() {
+    let world = World::new();
+    let cookie = world.visit();
+    let [first, second] = [(); 2].map(|()| world.open(&cookie));
+    first.insert("theme", "dark").unwrap();
+    second.insert("theme", "light").unwrap();
+    assert_eq!(finish(&second).saved, Saved::Stored);
+    assert_eq!(finish(&first).saved, Saved::Stored);
+    assert_eq!(world.open(&cookie).get::<String>("theme").unwrap().as_deref(), Some("dark"));
+}
+
+#[test]
+fn no_request_sees_what_another_has_not_stored() {
+    let world = World::new();
+    let cookie = world.visit();
+    let [writer, reader] = [(); 2].map(|()| world.open(&cookie));
+    writer.insert("draft", &1).unwrap();
+    assert!(!reader.contains_key("draft"));
+    assert!(!world.open(&cookie).contains_key("draft"));
+    finish(&writer);
+    assert!(!reader.contains_key("draft"), "a request sees the session as it was opened");
+    assert!(world.open(&cookie).contains_key("draft"));
+}
