@@ -11,12 +11,12 @@ pub(crate) fn demo(flags: &[String]) -> Result<(), String> {
 
 /// Kills writers of session-fs at random moments and checks what they leave.
 pub(crate) fn crash(flags: &[String]) -> Result<(), String> {
-    run("session-fs", "crash", flags)
+    run("session-fs", "crash", &or(flags, ["--rounds", "1000"]))
 }
 
 /// Lets many processes work on one folder of session-fs and checks every answer.
 pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
-    run("session-fs", "hammer", flags)
+    run("session-fs", "hammer", &or(flags, ["--seconds", "60"]))
 }
 
 /// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace
@@ -27,6 +27,11 @@ pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
         .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--"])
         .args(flags);
     become_it(command)
+}
+
+/// The flags given, else those of the long form: the tests run a short one.
+fn or(flags: &[String], long: [&str; 2]) -> Vec<String> {
+    if flags.is_empty() { long.map(str::to_owned).to_vec() } else { flags.to_vec() }
 }
 
 fn run(package: &str, example: &str, flags: &[String]) -> Result<(), String> {
