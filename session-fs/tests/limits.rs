@@ -30,8 +30,11 @@ use self::harness::{argument, block_on, open};
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
+/// What is done inside, on this folder.
+type Inside = fn(&Path) -> Done;
+
 fn main() -> ExitCode {
-    let modes: [(&str, fn(&Path) -> Done); 3] =
+    let modes: [(&str, Inside); 3] =
         [("--full", full), ("--read-only", read_only), ("--few-files", few_files)];
     let inside =
         modes.iter().find_map(|(name, run)| argument(name).map(|folder| run(Path::new(&folder))));
@@ -113,7 +116,7 @@ fn read_only(folder: &Path) -> Done {
     expect(refused.kind() == ErrorKind::Config, "as a mistake in the configuration")?;
     expect(refused.to_string().contains("writ"), "with what to change")?;
     remount(folder, "rw")?;
-    goes_on(&manager, stored)
+    goes_on(&manager, &stored)
 }
 
 fn remount(folder: &Path, how: &str) -> Done {
@@ -138,7 +141,7 @@ fn few_files(folder: &Path) -> Done {
     refuses_writes(&manager, &stored)?;
     drop(open);
     check(&manager, std::slice::from_ref(&stored))?;
-    goes_on(&manager, stored)
+    goes_on(&manager, &stored)
 }
 
 /// No verb that writes is answered with success, or as if the session were gone.
@@ -156,7 +159,7 @@ fn refuses_writes(manager: &FileBackedSessionManager, stored: &Record) -> Done {
 }
 
 /// When the trouble is over, the same manager works as before.
-fn goes_on(manager: &FileBackedSessionManager, stored: Arc<Record>) -> Done {
+fn goes_on(manager: &FileBackedSessionManager, stored: &Record) -> Done {
     let next = made(*stored.id(), 2, 300);
     let put = block_on(manager.put(&next, Expect::Version(Version::FIRST)))?;
     expect(put == Outcome::Stored, "a put is stored again")?;
