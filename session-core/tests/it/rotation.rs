@@ -156,3 +156,15 @@ fn a_cookie_is_sent_with_what_is_left_of_the_lifetime() {
     let CookieAction::Set(cookie) = finished.cookie else { panic!("no cookie") };
     assert_eq!(cookie.max_age(), 10 * HOUR - HOUR / 2);
 }
+
+#[test]
+fn a_request_with_the_old_token_does_not_start_the_grace() {
+    let world = rotating();
+    let old = world.visit();
+    world.clock.advance(10 * MINUTE);
+    let new = cookie(finish(&world.open(&old)));
+    for _ in 0..3 {
+        world.clock.advance(MINUTE);
+        assert_eq!(cookie(finish(&world.open(&old))), new, "every answer brings it again");
+    }
+}
