@@ -24,6 +24,9 @@ pub(super) struct Locked<'a> {
     _held: Held<'a>,
 }
 
+/// A hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 impl<C: Calls> Store<C> {
     /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always
     /// one, perhaps blank.
@@ -33,7 +36,10 @@ impl<C: Calls> Store<C> {
         how: Open,
         patience: Patience,
     ) -> Try<Option<Locked<'_>>> {
-        self.lock_until(id, how, patience, Instant::now() + self.lock_timeout)
+        let now = Instant::now();
+        // A time-out beyond what the clock can tell is a very long one.
+        let deadline = now.checked_add(self.lock_timeout).unwrap_or(now + LONGEST);
+        self.lock_until(id, how, patience, deadline)
     }
 
     /// The same, with a deadline of the caller's own.
@@ -57,9 +63,13 @@ impl<C: Calls> Store<C> {
                 return Err(foreign().into());
             }
             // Whoever held the lock before may have removed the file, or put a larger one in its
-            // place.
-            if stat.links > 0 {
-                return Ok(Some(Locked { file, stat, _held: held }));
+            // place. The count of its links does not tell: a backup may hold another.
+            match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
+                Ok(named) if named.inode == stat.inode => {
+                    return Ok(Some(Locked { file, stat, _held: held }));
+                }
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno).during("looking at a session's file")?,
             }
             if Instant::now() >= deadline {
                 return Err(contended().into());

@@ -107,3 +107,36 @@ fn a_folder_that_is_swapped_while_in_use_changes_nothing() {
     fs::remove_file(store.folder.path()).expect("unlinked");
     fs::rename(&moved, store.folder.path()).expect("moved back");
 }
+
+/// A backup of hard links keeps a file alive whose name is gone, or another file's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_writer_that_waited_for_a_file_whose_name_is_gone_writes_nothing_into_a_backup() {
+    let store = Store::new();
+    let old = store.created(b"value");
+    let records = store.folder.path().join("records");
+    let path = files(&records).pop().expect("the session's file");
+    let backup = tempfile::tempdir_in(store.folder.path()).expect("a folder beside it");
+    let backup = backup.path().join("copy");
+    fs::hard_link(&path, &backup).expect("linked");
+    let before = fs::read(&backup).expect("read");
+    let other = fs::File::open(&path).expect("opened");
+    other.lock().expect("locked, as another process would");
+    let next = record(*old.id(), 2, store.idle(), b"next");
+    let over = Expect::Version(old.version());
+    let handles = || {
+        let opened = fs::read_dir("/proc/self/fd").expect("a list").flatten();
+        opened.filter(|entry| fs::read_link(entry.path()).is_ok_and(|to| to == path)).count()
+    };
+    let outcome = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| store.put(&next, over));
+        while handles() < 2 {
+            std::thread::yield_now();
+        }
+        fs::remove_file(&path).expect("removed, as the other process would");
+        drop(other);
+        writer.join().expect("an answer")
+    });
+    assert_eq!(outcome, Ok(session_core::Outcome::Gone));
+    assert_eq!(fs::read(&backup).expect("read"), before);
+}
