@@ -130,8 +130,10 @@ fn a_writer_that_waited_for_a_file_whose_name_is_gone_writes_nothing_into_a_back
     };
     let outcome = std::thread::scope(|scope| {
         let writer = scope.spawn(|| store.put(&next, over));
-        while handles() < 2 {
-            std::thread::yield_now();
+        // A first look at the lock is short; a writer that waits for it keeps the file open.
+        let mut waits = 0;
+        while waits < 200 {
+            waits = if handles() > 1 { waits + 1 } else { 0 };
         }
         fs::remove_file(&path).expect("removed, as the other process would");
         drop(other);
