@@ -193,7 +193,6 @@ struct Load {
 impl Load {
     /// Asks the parent, and keeps what it answers if nothing was changed meanwhile.
     async fn run(mut self) -> Landed {
-        self.cache.table.shard(&self.id).counters.loaded();
         let found = self.cache.parent.get(&self.id).await?;
         let found = found.and_then(|record| self.cache.live(record));
         if found.as_ref().is_some_and(|record| *record.id() != self.id) {

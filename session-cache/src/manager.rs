@@ -129,23 +129,18 @@ impl SessionManager for CachingSessionManager {
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let cache = &self.cache;
         let now = cache.now();
+        let found = cache.table.find(id, |found| cache.usable(found, now));
         let shard = cache.table.shard(id);
-        if let Some(found) = shard.find(id)
-            && cache.usable(&found, now)
-        {
+        if let Some(found) = found {
             match cache.confirm(shard, found.record).await? {
-                Confirmed::Current(record) => {
-                    shard.counters.hit();
-                    return Ok(cache.live(record));
-                }
+                Confirmed::Current(record) => return Ok(cache.live(record)),
                 Confirmed::Gone => {
-                    shard.counters.missed();
+                    shard.was_a_miss();
                     return Ok(None);
                 }
-                Confirmed::Replaced => {}
+                Confirmed::Replaced => shard.was_a_miss(),
             }
         }
-        shard.counters.missed();
         cache.load(shard, id).await
     }
 
