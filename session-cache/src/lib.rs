@@ -41,6 +41,7 @@ mod manager;
 mod models;
 mod sync;
 mod table;
+mod touches;
 
 pub use self::{
     coherence::Coherence,

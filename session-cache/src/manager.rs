@@ -14,6 +14,7 @@ use crate::{
     error,
     feed::Feed,
     table::RecordTable,
+    touches::Touches,
 };
 
 /// Keeps the records of any other manager at hand.
@@ -95,7 +96,14 @@ impl CachingSessionManager {
             }
             Coherence::Checked | Coherence::Exclusive | Coherence::MaxAge(_) => {}
         }
-        let cache = Cache { parent: Arc::new(parent), coherence, table, clock: config.clock, feed };
+        let cache = Cache {
+            parent: Arc::new(parent),
+            coherence,
+            table,
+            clock: config.clock,
+            feed,
+            touches: Touches::default(),
+        };
         Ok(Self { cache: Arc::new(cache), _watch: watch })
     }
 
@@ -154,7 +162,7 @@ impl SessionManager for CachingSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        self.cache.touch(id, version, expires_at).await
+        Touches::touch(&self.cache, id, version, expires_at).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {

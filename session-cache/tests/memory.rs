@@ -49,7 +49,7 @@ fn sessions_that_ended_leave_no_memory_behind() {
         dhat::HeapStats::get().curr_bytes
     };
     let after_some = come_and_go(0..10_000);
-    assert!(come_and_go(10_000..200_000) <= after_some);
+    assert!(come_and_go(10_000..50_000) <= after_some);
 }
 
 #[test]

@@ -197,14 +197,12 @@ impl Entries {
         Some(slot.record)
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) -> usize {
-        let dropped = self.len();
-        self.slots = HashTable::new();
+    /// Forgets everything, which is to be dropped without the lock.
+    pub(super) fn clear(&mut self) -> HashTable<Slot> {
         self.queues = Queues::new();
         self.filled = false;
         self.bytes = 0;
-        dropped
+        mem::take(&mut self.slots)
     }
 
     /// Lets entries leave until no more than `most` are there and there is room for so many more

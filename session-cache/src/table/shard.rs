@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     figures::Figures,
-    flight::{Flight, Loading, Passenger},
+    flight::{Call, Flight, Passenger},
     sync::{Mutex, lock},
 };
 
@@ -40,7 +40,7 @@ pub(crate) enum Start {
     /// There is something by now.
     Found(Found),
     /// It waits for a load. `joined`: one that began before the request did.
-    Wait { passenger: Passenger, joined: bool },
+    Wait { passenger: Passenger<Option<Arc<Record>>>, joined: bool },
 }
 
 /// What a write did, as its ticket is given back.
@@ -112,7 +112,7 @@ impl Shard {
         now: Timestamp,
         usable: impl FnOnce(&Found) -> bool,
         joinable: impl FnOnce(Timestamp) -> bool,
-        load: impl FnOnce(Ticket) -> Loading,
+        load: impl FnOnce(Ticket) -> Call<Option<Arc<Record>>>,
     ) -> Start {
         let mut state = lock(&self.state);
         if let Some(found) = state.entries.look(id) {
@@ -121,19 +121,16 @@ impl Shard {
             }
             state.remove(id);
         }
-        if let Some(under_way) = state.tickets.load(id) {
-            if joinable(under_way.began)
-                && let Some(passenger) = under_way.flight.board()
-            {
-                return Start::Wait { passenger, joined: true };
-            }
-            // Too old, or abandoned just now: it ends without bringing anything.
-            state.tickets.changed(id);
+        if let Some(under_way) = state.tickets.load(id)
+            && joinable(under_way.began)
+            && let Some(passenger) = under_way.flight.board()
+        {
+            return Start::Wait { passenger, joined: true };
         }
         state.figures.loads += 1;
         let ticket = state.tickets.take(id);
         let (flight, passenger) = Flight::new(load(ticket));
-        state.tickets.announce(id, UnderWay { flight, began: now });
+        state.tickets.announce(id, UnderWay { flight, began: now, ticket });
         Start::Wait { passenger, joined: false }
     }
 
@@ -232,7 +229,10 @@ impl Shard {
     pub(super) fn clear(&self) {
         let mut state = lock(&self.state);
         state.tickets.all_changed();
-        state.figures.invalidations += state.entries.clear() as u64;
+        let removed = state.entries.clear();
+        state.figures.invalidations += removed.len() as u64;
+        drop(state);
+        drop(removed);
     }
 
     pub(super) fn add_to(&self, figures: &mut Figures) {
