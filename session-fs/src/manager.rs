@@ -41,8 +41,8 @@ use crate::{
 /// [`ErrorKind::Contended`](session_core::ErrorKind::Contended) when another process held a
 /// session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and
 /// retrying helps; [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged
-/// file, which is moved to the folder `aside` and absent from then on, and always for what this
-/// crate did not write, which is left alone. A disk that fails is
+/// file, which is moved to the folder `aside` and absent from then on (a remove does just that and
+/// is no error), and always for what this crate did not write, which is left alone. A disk that fails is
 /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent session.
 ///
 /// # Cancellation
@@ -107,8 +107,8 @@ impl FileBackedSessionManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder cannot be
-    /// read. A file that cannot be read is counted and passed over.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder was removed. A
+    /// file or a folder in it that cannot be read is counted and passed over.
     ///
     /// # Cancellation
     ///

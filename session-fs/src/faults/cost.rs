@@ -77,29 +77,6 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
 }
 
 #[test]
-fn a_settled_session_is_synced_once_a_put() {
-    let bench = Bench::new(Durability::Synced);
-    let id = new_id();
-    for version in 1..4_u64 {
-        let next = record(id, version, Timestamp::MAX, b"value");
-        let expect = match version {
-            1 => Expect::Absent,
-            version => Expect::Version(Version::new(version - 1)),
-        };
-        bench.shim.begin(Fate::Whole);
-        let put = bench.bad.put(&next, expect, Patience::Blocking).map_err(Stop::into_error);
-        assert_eq!(put.expect("put"), Outcome::Stored);
-        let syncs: Vec<_> =
-            names(&bench).into_iter().filter(|name| name.starts_with("sync")).collect();
-        match version {
-            // The file, its folder, and the folder of that one.
-            1 => assert_eq!(syncs, ["sync data", "sync folder", "sync folder"]),
-            _ => assert_eq!(syncs, ["sync data"]),
-        }
-    }
-}
-
-#[test]
 fn without_a_warm_cache_every_verb_says_so_instead_of_waiting() {
     let bench = Bench::new(Durability::Buffered);
     let id = new_id();

@@ -7,6 +7,7 @@ mod power;
 #[path = "../../tests/support/mod.rs"]
 mod records;
 mod shim;
+mod syncs;
 
 use std::sync::Arc;
 

@@ -26,6 +26,8 @@ pub(super) enum Fate {
     Short(usize, usize),
     /// This one fails, and the process goes on.
     Fails(usize, Errno),
+    /// Every sync of a folder fails, and the process goes on.
+    FolderSyncsFail(Errno),
     /// Every write writes one byte at a time.
     Trickle,
     /// No call answers from memory: an old system, or a cold cache.
@@ -54,6 +56,7 @@ pub(super) enum Effect {
 }
 
 type Observer = Box<dyn Fn() + Send>;
+type Gate = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -61,6 +64,7 @@ struct State {
     dead: bool,
     made: Vec<Made>,
     observer: Option<Observer>,
+    gate: Option<Gate>,
 }
 
 #[derive(Clone, Default)]
@@ -76,12 +80,18 @@ impl Shim {
         self.state().observer = Some(Box::new(observer));
     }
 
+    /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
+    pub(super) fn slow_folder_syncs(&self, gate: impl Fn() + Send + Sync + 'static) {
+        self.state().gate = Some(Arc::new(gate));
+    }
+
     /// What was called since the beginning; from here on everything takes place.
     pub(super) fn end(&self) -> Vec<Made> {
         let mut state = self.state();
         state.fate = Fate::Whole;
         state.dead = false;
         state.observer = None;
+        state.gate = None;
         std::mem::take(&mut state.made)
     }
 
@@ -265,7 +275,17 @@ impl Calls for Shim {
     }
 
     fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call("sync folder", || Ok(((), Effect::SyncFolder { folder: inode(folder) })))
+        let gate = self.state().gate.clone();
+        let synced = || Ok(((), Effect::SyncFolder { folder: inode(folder) }));
+        self.call("sync folder", || {
+            if let Some(gate) = gate {
+                gate();
+            }
+            match self.state().fate {
+                Fate::FolderSyncsFail(errno) => Err(errno),
+                _ => synced(),
+            }
+        })
     }
 
     fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {

@@ -99,19 +99,30 @@ impl<C: Calls> Store<C> {
     pub(crate) fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
         let patience = Patience::Blocking;
         let Some(locked) = self.lock(id, Open::Write, patience).map_err(Stop::into_error)? else {
+            self.settle_absence(id)?;
             return Ok(Removal::Gone);
         };
         let mut buffer = Buffer::new();
-        let held = self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error)?;
-        let old = match held {
-            Some((old, _)) if !old.is_expired(self.clock.now()) => old,
-            _ => return Ok(Removal::Gone),
+        let held = match self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error) {
+            // A damaged file was moved aside, which is all that was asked for.
+            Err(error)
+                if error.kind() == ErrorKind::Corrupt && !self.still_named(id, &locked)? =>
+            {
+                self.settle_absence(id)?;
+                return Ok(Removal::Gone);
+            }
+            held => held?,
         };
-        if only.is_some_and(|version| version != old.version()) {
+        let Some((old, _)) = held else {
+            self.discard(id, None)?;
+            return Ok(Removal::Gone);
+        };
+        let expired = old.is_expired(self.clock.now());
+        if !expired && only.is_some_and(|version| version != old.version()) {
             return Ok(Removal::Conflict);
         }
         self.discard(id, old.principal_tag().as_ref())?;
-        Ok(Removal::Removed)
+        Ok(if expired { Removal::Gone } else { Removal::Removed })
     }
 
     /// Takes the file of a record away, and then what points to it.
@@ -125,7 +136,7 @@ impl<C: Calls> Store<C> {
             .unlink(self.records.as_fd(), name.as_str())
             .during("removing a session's file")?;
         if self.durability == Durability::Synced {
-            self.sync_shard(Tree::Records, Shard::of(id))?;
+            self.sync_names(Tree::Records, Shard::of(id))?;
         }
         if let Some(tag) = tag {
             self.drop_entry(tag, id);

@@ -63,6 +63,19 @@ fn a_folder_of_a_later_layout_is_refused_and_kept() {
     assert_eq!(fs::read(folder.path().join("layout")).expect("read"), b"session-fs 2\n");
 }
 
+/// A loss of power may leave the length of a file and nothing else.
+#[test]
+fn a_folder_whose_layout_never_reached_the_disk_is_laid_out_again() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let layout = folder.path().join("layout");
+    for left in [&b""[..], b"session", &[0; 13]] {
+        fs::write(&layout, left).expect("write");
+        let config = FsConfig::new(folder.path()).without_background_sweep();
+        drop(FileBackedSessionManager::with_config(&config).expect("a manager"));
+        assert_eq!(fs::read(&layout).expect("read"), b"session-fs 1\n");
+    }
+}
+
 #[test]
 fn a_path_in_an_error_would_be_a_leak_and_none_is_there() {
     let parent = tempfile::tempdir().expect("a folder for the test");

@@ -112,9 +112,13 @@ impl<C: Calls> Store<C> {
         {
             Ok(folder) => folder,
             Err(Errno::NOENT) => return self.absent(),
-            // Something else is in the way; it is not ours.
-            Err(Errno::NOTDIR | Errno::LOOP) => return Ok(()),
-            Err(errno) => return Err(errno).during("opening a folder to sweep it")?,
+            // One folder that cannot be read, or something else in its place, keeps nobody from
+            // the rest.
+            Err(errno) => {
+                progress.unreadable_folders += 1;
+                tracing::debug!(%errno, "a folder was passed over by the sweep");
+                return Ok(());
+            }
         };
         let mut each = |name: &[u8]| {
             *names += 1;
@@ -149,7 +153,11 @@ impl<C: Calls> Store<C> {
             }
             if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        Ok(self.calls.list(folder.as_fd(), &mut each).during("reading a folder")?)
+        if let Err(errno) = self.calls.list(folder.as_fd(), &mut each) {
+            progress.unreadable_folders += 1;
+            tracing::debug!(%errno, "a folder was not read to its end by the sweep");
+        }
+        Ok(())
     }
 
     /// When a regular file was modified; `None` for whatever else has the name.
