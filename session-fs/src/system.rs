@@ -10,7 +10,7 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use crate::calls::{Calls, Errno, Modified, Open, Patience, Stat};
+use crate::calls::{Calls, Errno, Moment, Open, Patience, Stat};
 
 /// The operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +34,10 @@ fn flags(how: Open) -> (OFlags, Mode) {
 }
 
 impl Calls for System {
+    fn now(&self) -> Option<Moment> {
+        now()
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -113,7 +117,7 @@ impl Calls for System {
         retry_on_intr(|| fs::fsync(folder))
     }
 
-    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
         let time = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanos.into() };
         let kept = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
         fs::futimens(file, &Timestamps { last_access: kept, last_modification: time })
@@ -149,8 +153,22 @@ fn stat(stat: fs::Stat) -> Stat {
         len: stat.st_size as u64,
         mode: stat.st_mode as u32 & 0o7777,
         owner: stat.st_uid as u32,
-        modified: Modified { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
+        modified: Moment { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
+        changed: Moment { seconds: stat.st_ctime as i64, nanos: stat.st_ctime_nsec as u32 },
     }
+}
+
+/// The clock of the last tick: the kernel dates changes with it, or with a finer one.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
+fn now() -> Option<Moment> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    Some(Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn now() -> Option<Moment> {
+    None
 }
 
 /// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always

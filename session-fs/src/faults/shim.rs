@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    calls::{Calls, Errno, Modified, Open, Patience, Stat},
+    calls::{Calls, Errno, Moment, Open, Patience, Stat},
     system::System,
 };
 
@@ -65,6 +65,7 @@ struct State {
     made: Vec<Made>,
     observer: Option<Observer>,
     gate: Option<Gate>,
+    now: Option<Moment>,
 }
 
 #[derive(Clone, Default)]
@@ -78,6 +79,11 @@ impl Shim {
     /// Calls `observer` before and after each of the calls to come.
     pub(super) fn observe(&self, observer: impl Fn() + Send + 'static) {
         self.state().observer = Some(Box::new(observer));
+    }
+
+    /// Lets all that was changed so far be long ago.
+    pub(super) fn long_after(&self) {
+        self.state().now = Some(Moment { seconds: i64::MAX, nanos: 0 });
     }
 
     /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
@@ -170,6 +176,10 @@ fn place(folder: BorrowedFd<'_>, path: &str) -> Option<(Inode, String)> {
 }
 
 impl Calls for Shim {
+    fn now(&self) -> Option<Moment> {
+        self.state().now
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -288,7 +298,7 @@ impl Calls for Shim {
         })
     }
 
-    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
         self.call("set modified", || quiet(System.set_modified(file, modified)))
     }
 

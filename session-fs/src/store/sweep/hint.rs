@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use session_core::Timestamp;
 
-use crate::calls::Modified;
+use crate::calls::Moment;
 
 const MARK: u32 = 537_211;
 /// No further ahead, so that no file system is asked for a time it cannot store, and nothing hidden
 /// for ever.
 const FURTHEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
-pub(super) fn write(deadline: Timestamp, now: Timestamp) -> Modified {
+pub(super) fn write(deadline: Timestamp, now: Timestamp) -> Moment {
     let millis = deadline.min(now.saturating_add(FURTHEST)).as_millis();
-    Modified {
+    Moment {
         seconds: i64::try_from(millis / 1000).unwrap_or(i64::MAX),
         nanos: u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000 + MARK,
     }
 }
 
-pub(super) fn read(modified: Modified) -> Option<Timestamp> {
+pub(super) fn read(modified: Moment) -> Option<Timestamp> {
     let seconds = u64::try_from(modified.seconds).ok()?;
     (modified.nanos % 1_000_000 == MARK).then(|| {
         let millis = seconds.saturating_mul(1000);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     SweepProgress,
-    calls::{Calls, Errno, Modified, Open, Patience},
+    calls::{Calls, Errno, Moment, Open, Patience},
     error::{During, Stop, Try},
     names::{Name, Named, Shard, parse_entry},
     slots::Parsed,
@@ -161,7 +161,7 @@ impl<C: Calls> Store<C> {
     }
 
     /// When a regular file was modified; `None` for whatever else has the name.
-    fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Modified> {
+    fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Moment> {
         let name = std::str::from_utf8(name).ok()?;
         let stat = self.calls.stat_name(folder, name).ok()?;
         stat.regular.then_some(stat.modified)
@@ -170,7 +170,7 @@ impl<C: Calls> Store<C> {
     fn sweep_record(
         &self,
         id: &SessionId,
-        modified: Option<Modified>,
+        modified: Option<Moment>,
         now: Timestamp,
         progress: &mut SweepProgress,
     ) -> Try<()> {
@@ -238,7 +238,7 @@ impl<C: Calls> Store<C> {
         &self,
         tag: &session_core::PrincipalTag,
         id: &SessionId,
-        modified: Option<Modified>,
+        modified: Option<Moment>,
         now: Timestamp,
     ) -> Try<()> {
         let Some(modified) = modified else { return Ok(()) };
