@@ -83,6 +83,14 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
     assert!(store.put(&large, over(2), Patience::Blocking).is_ok());
     let found = store.get(&id, inline).expect("also a large one").expect("live");
     assert_eq!(found.to_bytes(), large.to_bytes());
+    let again = record(id, 4, Timestamp::MAX, &vec![2; 50_000]);
+    assert!(matches!(store.put(&again, over(3), inline), Err(Stop::WouldBlock)), "many pages");
+    assert!(store.touch(&id, Version::new(3), Timestamp::MAX, inline).is_ok(), "a few bytes");
+
+    let huge = record(id, 4, Timestamp::MAX, &vec![3; 200_000]);
+    assert!(store.put(&huge, over(3), Patience::Blocking).is_ok());
+    assert!(matches!(store.get(&id, inline), Err(Stop::WouldBlock)), "much to copy and to check");
+    assert!(store.get(&id, Patience::Blocking).is_ok_and(|found| found.is_some()));
 }
 
 #[test]

@@ -16,6 +16,10 @@ use crate::{
 /// How often a file that looks torn is read again before its lock is asked for.
 const LOOKS: usize = 4;
 
+/// The longest file that is read where a verb is polled: copying and checking one takes as long as
+/// a few hops.
+const INLINE: usize = 256 * 1024;
+
 /// Room for the bytes of a file.
 pub(super) struct Buffer {
     block: [u8; BLOCK],
@@ -118,6 +122,9 @@ impl<C: Calls> Store<C> {
             Parsed::Larger(wanted) => wanted,
             parsed => return Ok(parsed),
         };
+        if patience == Patience::Inline && wanted > INLINE {
+            return Err(Stop::WouldBlock);
+        }
         buffer.large.resize(wanted, 0);
         let len = self.calls.read(file, &mut buffer.large, 0, patience).map_err(not_read)?;
         if patience == Patience::Inline {

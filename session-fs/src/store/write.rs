@@ -19,6 +19,10 @@ use crate::{
     slots::{self, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
 };
 
+/// The largest record that is written where a put is polled: it dirties one page, or two. The more a
+/// write dirties, the likelier the system lets the writer wait for the disk.
+const INLINE: usize = slots::BLOCK / 2;
+
 /// What is under the lock: a record, live or expired, or a file without one.
 type Held<'a> = Option<(Record, View<'a>)>;
 
@@ -30,6 +34,9 @@ impl<C: Calls> Store<C> {
         let how = match (expect, patience) {
             // A new name is a change of a folder, and a sync is a wait.
             (Expect::Absent, Patience::Inline) => return Err(Stop::WouldBlock),
+            (Expect::Version(_), Patience::Inline) if new.encoded_len() > INLINE => {
+                return Err(Stop::WouldBlock);
+            }
             (Expect::Version(_), Patience::Inline) if self.durability == Durability::Synced => {
                 return Err(Stop::WouldBlock);
             }
