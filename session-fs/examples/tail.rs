@@ -102,13 +102,13 @@ async fn measure(
     }
     for (verb, mut polls) in ["get", "put", "touch"].into_iter().zip(polls) {
         polls.sort_unstable();
-        let at = |part: f64| micros(polls[((polls.len() - 1) as f64 * part) as usize]);
+        let at = |per_mille: usize| micros(polls[(polls.len() - 1) * per_mille / 1_000]);
         println!(
             "{load}, {size} bytes, {verb}: median {}, 99 % {}, 99.9 % {}, longest {}",
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            at(1.0)
+            at(500),
+            at(990),
+            at(999),
+            at(1_000)
         );
     }
     Ok(())

@@ -10,6 +10,7 @@ use super::{
     Store, Tree,
     locked::Locked,
     read::{Buffer, record},
+    sweep::hint,
 };
 use crate::{
     Durability,
@@ -205,6 +206,10 @@ impl<C: Calls> Store<C> {
                 );
             }
             return Err(error.into());
+        }
+        let hint = hint::write(new.expires_at(), self.clock.now());
+        if let Err(errno) = self.calls.set_modified(locked.file.as_fd(), hint) {
+            tracing::debug!(%errno, "a new file was left without a hint for the sweep");
         }
         self.settle(id, locked.file.as_fd(), Settled::No)?;
         Ok(())

@@ -1,9 +1,9 @@
 //! The deadline of a file, repeated in its time of last modification, so that a sweep need not open
 //! it.
 //!
-//! Nobody but the sweep sets it, and every write to the file wipes it out, because the system then
-//! sets the time itself. So verbs pay nothing for it, and a sweep opens each file once after it was
-//! written. A hint is told from a time of the system's by the part below a millisecond; mistaking
+//! A creation sets it, for a file that is never used again, as those of robots are, and then the
+//! sweep, which opens each file once after it was written: every write wipes the hint out, because
+//! the system then sets the time itself. A hint is told from a time of the system's by the part below a millisecond; mistaking
 //! one for the other (once in a million) only sweeps a file late.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ const MARK: u32 = 537_211;
 /// for ever.
 const FURTHEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
-pub(super) fn write(deadline: Timestamp, now: Timestamp) -> Moment {
+pub(in crate::store) fn write(deadline: Timestamp, now: Timestamp) -> Moment {
     let millis = deadline.min(now.saturating_add(FURTHEST)).as_millis();
     Moment {
         seconds: i64::try_from(millis / 1000).unwrap_or(i64::MAX),

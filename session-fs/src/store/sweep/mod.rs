@@ -1,7 +1,7 @@
 //! Clearing away what is expired, damaged or left over.
 
 mod guard;
-mod hint;
+pub(super) mod hint;
 
 use std::{ops::ControlFlow, os::fd::AsFd, time::Instant};
 
