@@ -94,7 +94,11 @@ impl FileBackedSessionManager {
     ///
     /// As [`new`](Self::new).
     pub fn with_config(config: &FsConfig) -> Result<Self> {
-        let store = Arc::new(Store::open(config, System)?);
+        Self::on(System::NATIVE, config)
+    }
+
+    pub(crate) fn on(system: System, config: &FsConfig) -> Result<Self> {
+        let store = Arc::new(Store::open(config, system)?);
         let sweeper = config
             .sweep_interval
             .map(|interval| Sweeper::start(Arc::clone(&store), interval).map(Arc::new))

@@ -13,8 +13,21 @@ use rustix::{
 use crate::calls::{Calls, Errno, Moment, Open, Patience, Stat};
 
 /// The operating system.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct System;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct System {
+    /// Linux answers from memory alone when asked to, and tells by which clock it dates files.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there it changes nothing"))]
+    linux: bool,
+}
+
+impl System {
+    /// With all it can do.
+    pub(crate) const NATIVE: Self = Self { linux: cfg!(target_os = "linux") };
+
+    /// As any other Unix: every call that may wait does.
+    #[cfg(test)]
+    pub(crate) const PORTABLE: Self = Self { linux: false };
+}
 
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER: Mode = Mode::RWXU;
@@ -35,7 +48,11 @@ fn flags(how: Open) -> (OFlags, Mode) {
 
 impl Calls for System {
     fn now(&self) -> Option<Moment> {
-        now()
+        #[cfg(target_os = "linux")]
+        if self.linux {
+            return Some(linux::now());
+        }
+        None
     }
 
     fn open(
@@ -46,10 +63,14 @@ impl Calls for System {
         patience: Patience,
     ) -> Result<OwnedFd, Errno> {
         let (flags, mode) = flags(how);
-        match patience {
-            Patience::Inline => open_cached(folder, path, flags),
-            Patience::Blocking => retry_on_intr(|| fs::openat(folder, path, flags, mode)),
+        if patience == Patience::Blocking {
+            return retry_on_intr(|| fs::openat(folder, path, flags, mode));
         }
+        #[cfg(target_os = "linux")]
+        if self.linux {
+            return linux::open_cached(folder, path, flags);
+        }
+        Err(Errno::AGAIN)
     }
 
     fn read(
@@ -60,7 +81,11 @@ impl Calls for System {
         patience: Patience,
     ) -> Result<usize, Errno> {
         if patience == Patience::Inline {
-            return read_cached(file, buffer, at);
+            #[cfg(target_os = "linux")]
+            if self.linux {
+                return linux::read_cached(file, buffer, at);
+            }
+            return Err(Errno::AGAIN);
         }
         let mut done = 0;
         while done < buffer.len() {
@@ -158,55 +183,52 @@ fn stat(stat: fs::Stat) -> Stat {
     }
 }
 
-/// The clock of the last tick: the kernel dates changes with it, or with a finer one.
+/// What no other system has.
 #[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
-fn now() -> Option<Moment> {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    Some(Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() })
-}
+mod linux {
+    use std::os::fd::{BorrowedFd, OwnedFd};
 
-#[cfg(not(target_os = "linux"))]
-fn now() -> Option<Moment> {
-    None
-}
+    use rustix::{
+        fs::{self, Mode, OFlags, ResolveFlags},
+        io::{IoSliceMut, ReadWriteFlags, preadv2},
+        time::{ClockId, clock_gettime},
+    };
 
-/// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always
-/// `AGAIN`.
-#[cfg(target_os = "linux")]
-fn open_cached(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
+    use crate::calls::{Errno, Moment};
 
-    let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
-        // An old kernel, or a sandbox that does not know the call.
-        Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
-        error => error,
-    })
-}
+    /// By the clock of the last tick: the kernel dates changes with it, or with a finer one.
+    pub(super) fn now() -> Moment {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() }
+    }
 
-#[cfg(not(target_os = "linux"))]
-fn open_cached(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Result<OwnedFd, Errno> {
-    Err(Errno::AGAIN)
-}
+    /// Opens what is in the cache of names, or says `AGAIN`.
+    pub(super) fn open_cached(
+        folder: BorrowedFd<'_>,
+        path: &str,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+            // An old kernel, or a sandbox that does not know the call.
+            Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
+            error => error,
+        })
+    }
 
-/// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
-#[cfg(target_os = "linux")]
-fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
-    use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
-
-    preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT).map_err(|error| {
-        match error {
+    /// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
+    pub(super) fn read_cached(
+        file: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        at: u64,
+    ) -> Result<usize, Errno> {
+        let mut buffers = [IoSliceMut::new(buffer)];
+        preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT).map_err(|error| match error {
             // The file system cannot tell, or the kernel is old.
             Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR => Errno::AGAIN,
             error => error,
-        }
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read_cached(_: BorrowedFd<'_>, _: &mut [u8], _: u64) -> Result<usize, Errno> {
-    Err(Errno::AGAIN)
+        })
+    }
 }
 
 #[cfg(not(target_vendor = "apple"))]

@@ -58,7 +58,7 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
 
     let folder = tempfile::tempdir().expect("a folder for the test");
     let config = crate::FsConfig::new(folder.path());
-    let store = Store::open(&config, crate::system::System).expect("a store");
+    let store = Store::open(&config, crate::system::System::NATIVE).expect("a store");
     let id = new_id();
     let small = record(id, 1, Timestamp::MAX, b"value");
     let put = store.put(&small, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);

@@ -242,7 +242,7 @@ fn look(recorded: &Recorded, disk: &Disk, id: &SessionId) -> Result<Option<Vec<u
     let left = super::folder();
     disk.restore(recorded.root(), left.path());
     let config = FsConfig::new(left.path().join("sessions")).clock(recorded.clock.clone());
-    let store = Store::open(&config, System).expect("a store opens on what is left");
+    let store = Store::open(&config, System::NATIVE).expect("a store opens on what is left");
     let found = store.get(id, Patience::Blocking).map_err(|stop| stop.into_error().kind())?;
     if let Some(tag) = found.as_ref().and_then(Record::principal_tag) {
         let listed = store.by_principal(&tag, None, 10).expect("a listing").ids;

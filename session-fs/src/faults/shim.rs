@@ -161,7 +161,7 @@ fn quiet<T>(done: Result<T, Errno>) -> Result<(T, Effect), Errno> {
 }
 
 fn inode(file: BorrowedFd<'_>) -> Inode {
-    System.stat(file).expect("an opened file").inode
+    System::NATIVE.stat(file).expect("an opened file").inode
 }
 
 /// The folder that the last part of `path` is in, and that part.
@@ -169,7 +169,7 @@ fn place(folder: BorrowedFd<'_>, path: &str) -> Option<(Inode, String)> {
     match path.rsplit_once('/') {
         None => Some((inode(folder), path.to_owned())),
         Some((parent, name)) => {
-            let stat = System.stat_name(folder, parent).ok()?;
+            let stat = System::NATIVE.stat_name(folder, parent).ok()?;
             Some((stat.inode, name.to_owned()))
         }
     }
@@ -198,8 +198,8 @@ impl Calls for Shim {
             if cold {
                 return Err(Errno::AGAIN);
             }
-            let missing = System.stat_name(folder, path).is_err();
-            let file = System.open(folder, path, how, patience)?;
+            let missing = System::NATIVE.stat_name(folder, path).is_err();
+            let file = System::NATIVE.open(folder, path, how, patience)?;
             let effect = match place(folder, path) {
                 Some((folder, name)) if missing => {
                     Effect::Link { folder, name, to: inode(file.as_fd()), is_folder: false }
@@ -217,7 +217,7 @@ impl Calls for Shim {
         at: u64,
         patience: Patience,
     ) -> Result<usize, Errno> {
-        self.call("read", || quiet(System.read(file, buffer, at, patience)))
+        self.call("read", || quiet(System::NATIVE.read(file, buffer, at, patience)))
     }
 
     fn write(&self, file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
@@ -230,7 +230,7 @@ impl Calls for Shim {
         self.call("write", || {
             let mut done = 0;
             while done < bytes.len() {
-                done += System.write(file, &bytes[done..], at + done as u64)?;
+                done += System::NATIVE.write(file, &bytes[done..], at + done as u64)?;
             }
             let at = usize::try_from(at).expect("a small file");
             Ok((done, Effect::Write { file: inode(file), at, bytes: bytes.to_vec() }))
@@ -238,15 +238,15 @@ impl Calls for Shim {
     }
 
     fn stat(&self, file: BorrowedFd<'_>) -> Result<Stat, Errno> {
-        self.call("stat", || quiet(System.stat(file)))
+        self.call("stat", || quiet(System::NATIVE.stat(file)))
     }
 
     fn stat_name(&self, folder: BorrowedFd<'_>, path: &str) -> Result<Stat, Errno> {
-        self.call("stat name", || quiet(System.stat_name(folder, path)))
+        self.call("stat name", || quiet(System::NATIVE.stat_name(folder, path)))
     }
 
     fn lock(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call("lock", || quiet(System.lock(file)))
+        self.call("lock", || quiet(System::NATIVE.lock(file)))
     }
 
     fn rename(
@@ -255,7 +255,7 @@ impl Calls for Shim {
         to: (BorrowedFd<'_>, &str),
     ) -> Result<(), Errno> {
         self.call("rename", || {
-            System.rename(from, to)?;
+            System::NATIVE.rename(from, to)?;
             let (folder, from) = place(from.0, from.1).expect("a folder");
             let (to_folder, to) = place(to.0, to.1).expect("a folder");
             Ok(((), Effect::Rename { folder, from, to_folder, to }))
@@ -264,7 +264,7 @@ impl Calls for Shim {
 
     fn unlink(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("unlink", || {
-            System.unlink(folder, path)?;
+            System::NATIVE.unlink(folder, path)?;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Unlink { folder, name }))
         })
@@ -272,8 +272,8 @@ impl Calls for Shim {
 
     fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("make folder", || {
-            System.make_folder(folder, path)?;
-            let to = System.stat_name(folder, path)?.inode;
+            System::NATIVE.make_folder(folder, path)?;
+            let to = System::NATIVE.stat_name(folder, path)?.inode;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Link { folder, name, to, is_folder: true }))
         })
@@ -299,7 +299,7 @@ impl Calls for Shim {
     }
 
     fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
-        self.call("set modified", || quiet(System.set_modified(file, modified)))
+        self.call("set modified", || quiet(System::NATIVE.set_modified(file, modified)))
     }
 
     fn list(
@@ -308,6 +308,6 @@ impl Calls for Shim {
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
         self.call("list", || quiet(Ok(())))?;
-        System.list(folder, each)
+        System::NATIVE.list(folder, each)
     }
 }
