@@ -5,7 +5,9 @@ use std::{
     thread,
 };
 
-use session_core::{ErrorKind, Expect, Outcome, Removal, Result, SessionId, Timestamp, Version};
+use session_core::{
+    Clock, ErrorKind, Expect, Outcome, Removal, Result, SessionId, Timestamp, Version,
+};
 
 use super::{
     Bench,
@@ -16,6 +18,7 @@ use crate::{
     Durability,
     calls::{Errno, Patience},
     error::Stop,
+    names::Shard,
     store::Store,
 };
 
@@ -65,6 +68,22 @@ fn a_removal_that_finds_nothing_is_answered_after_a_sync_of_the_folder() {
     let elsewhere = SessionId::from_bytes(elsewhere).expect("still a version 4 UUID");
     bench.shim.begin(Fate::Whole);
     assert_eq!(bench.bad.remove(&elsewhere, None).expect("remove"), Removal::Gone);
+    assert!(syncs(&bench).is_empty());
+}
+
+/// What is expired is absent for everybody, also if a loss of power brings its file back.
+#[test]
+fn a_sweep_syncs_nothing() {
+    let bench = Bench::new(Durability::Synced);
+    let id = new_id();
+    let soon = bench.clock.now().saturating_add(std::time::Duration::from_secs(600));
+    let record = record(id, 1, soon, b"value");
+    let put = bench.good.put(&record, Expect::Absent, Patience::Blocking);
+    assert_eq!(put.map_err(Stop::into_error).expect("put"), Outcome::Stored);
+    bench.clock.advance(std::time::Duration::from_secs(600));
+    bench.shim.begin(Fate::Whole);
+    bench.bad.sweep_only(Shard::of(&id), &[]).expect("sweep");
+    assert!(bench.shim.made().iter().any(|made| made.name == "unlink"));
     assert!(syncs(&bench).is_empty());
 }
 

@@ -121,35 +121,43 @@ impl<C: Calls> Store<C> {
             }
             held => held?,
         };
-        let Some((old, _)) = held else {
-            self.discard(id, None)?;
-            return Ok(Removal::Gone);
+        let (answer, tag) = match held {
+            None => (Removal::Gone, None),
+            Some((old, _)) if old.is_expired(self.clock.now()) => {
+                (Removal::Gone, old.principal_tag())
+            }
+            Some((old, _)) if only.is_some_and(|version| version != old.version()) => {
+                return Ok(Removal::Conflict);
+            }
+            Some((old, _)) => (Removal::Removed, old.principal_tag()),
         };
-        let expired = old.is_expired(self.clock.now());
-        if !expired && only.is_some_and(|version| version != old.version()) {
-            return Ok(Removal::Conflict);
+        self.unlink(id)?;
+        // Before what points to it: a session that comes back must not be missing in a listing.
+        self.settle_absence(id)?;
+        if let Some(tag) = tag {
+            self.drop_entry(&tag, id);
         }
-        self.discard(id, old.principal_tag().as_ref())?;
-        Ok(if expired { Removal::Gone } else { Removal::Removed })
+        Ok(answer)
     }
 
-    /// Takes the file of a record away, and then what points to it.
+    /// Takes the file of a record away that nobody was told of or that is expired, and then what
+    /// points to it. It may come back after a loss of power, as absent as before.
     pub(super) fn discard(
         &self,
         id: &SessionId,
         tag: Option<&session_core::PrincipalTag>,
     ) -> Result<()> {
-        let name = Name::record(id);
-        self.calls
-            .unlink(self.records.as_fd(), name.as_str())
-            .during("removing a session's file")?;
-        if self.durability == Durability::Synced {
-            self.sync_names(Tree::Records, Shard::of(id))?;
-        }
+        self.unlink(id)?;
         if let Some(tag) = tag {
             self.drop_entry(tag, id);
         }
         Ok(())
+    }
+
+    fn unlink(&self, id: &SessionId) -> Result<()> {
+        let name = Name::record(id);
+        let unlinked = self.calls.unlink(self.records.as_fd(), name.as_str());
+        Ok(unlinked.during("removing a session's file")?)
     }
 
     fn held<'a>(
