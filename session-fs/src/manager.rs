@@ -42,8 +42,9 @@ use crate::{
 /// session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and
 /// retrying helps; [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged
 /// file, which is moved to the folder `aside` and absent from then on (a remove does just that and
-/// is no error), and always for what this crate did not write, which is left alone. A disk that fails is
-/// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent session.
+/// is no error), and always for what this crate did not write, which is left alone. A disk that
+/// fails is [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent
+/// session.
 ///
 /// # Cancellation
 ///
@@ -111,8 +112,8 @@ impl FileBackedSessionManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder was removed. A
-    /// file or a folder in it that cannot be read is counted and passed over.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder was removed.
+    /// A file or a folder in it that cannot be read is counted and passed over.
     ///
     /// # Cancellation
     ///

@@ -15,7 +15,8 @@ fn names(bench: &Bench) -> Vec<&'static str> {
 
 /// What a put or a touch of a session that fits asks of the system.
 const WRITE: [&str; 5] = ["open to write", "lock", "stat", "read", "write"];
-/// The same just after the file was changed. The name is looked at: it may be another file's by now.
+/// The same just after the file was changed. The name is looked at: it may be another file's by
+/// now.
 const WRITE_AGAIN: [&str; 6] = ["open to write", "lock", "stat", "stat name", "read", "write"];
 
 #[test]
