@@ -20,8 +20,8 @@ use crate::{
     slots::{self, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
 };
 
-/// The largest record that is written where a put is polled: it dirties one page, or two. The more a
-/// write dirties, the likelier the system lets the writer wait for the disk.
+/// The largest record that is written where a put is polled: it dirties one page, or two. The more
+/// a write dirties, the likelier the system lets the writer wait for the disk.
 const INLINE: usize = slots::BLOCK / 2;
 
 /// What is under the lock: a record, live or expired, or a file without one.

@@ -3,8 +3,8 @@
 //!
 //! A creation sets it, for a file that is never used again, as those of robots are, and then the
 //! sweep, which opens each file once after it was written: every write wipes the hint out, because
-//! the system then sets the time itself. A hint is told from a time of the system's by the part below a millisecond; mistaking
-//! one for the other (once in a million) only sweeps a file late.
+//! the system then sets the time itself. A hint is told from a time of the system's by the part
+//! below a millisecond; mistaking one for the other (once in a million) only sweeps a file late.
 
 use std::time::Duration;
 
