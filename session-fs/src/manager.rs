@@ -48,7 +48,8 @@ use crate::{
 ///
 /// # Cancellation
 ///
-/// A write whose future is dropped took place whole or not at all.
+/// A write whose future is dropped takes place whole or not at all, perhaps a moment later: what
+/// was handed to the pool of blocking threads is seen through.
 ///
 /// # Examples
 ///
