@@ -125,3 +125,33 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Errno>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_older(changed: (i64, u32), start: (i64, u32)) -> bool {
+        let moment = |(seconds, nanos)| Moment { seconds, nanos };
+        let changed = moment(changed);
+        let file = Stat {
+            regular: true,
+            inode: (1, 1),
+            links: 1,
+            len: 0,
+            mode: 0,
+            owner: 0,
+            modified: changed,
+            changed,
+        };
+        file.is_older_than(moment(start))
+    }
+
+    #[test]
+    fn a_file_is_older_only_where_times_are_fine_enough_to_tell() {
+        assert!(is_older((10, 1_000_001), (10, 2_000_002)));
+        assert!(!is_older((10, 1_000_001), (10, 2_000_001)), "within a millisecond");
+        assert!(!is_older((10, 1_000_001), (9, 999_000_000)), "changed since");
+        assert!(is_older((9, 999_999_999), (11, 0)));
+        assert!(!is_older((10, 0), (99, 0)), "whole seconds are no times to compare");
+    }
+}
