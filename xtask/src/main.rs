@@ -7,6 +7,7 @@
 mod bench;
 mod cargo;
 mod examples;
+mod fuzz;
 mod guard;
 mod json;
 mod step;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage
   hammer [--seconds N]           many processes on one folder of session-fs, and a checker
+  fuzz [--seconds N] [TARGET..]  look for bytes that a reader of bytes does not stand
   peers                          ask other session libraries the same, and print a table";
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&args),
         Some("crash") => examples::crash(&args),
         Some("peers") => examples::peers(&args),
+        Some("fuzz") => fuzz::run(&args),
         Some("hammer") => examples::hammer(&args),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
