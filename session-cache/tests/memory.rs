@@ -49,7 +49,9 @@ fn sessions_that_ended_leave_no_memory_behind() {
         dhat::HeapStats::get().curr_bytes
     };
     let after_some = come_and_go(0..10_000);
-    assert!(come_and_go(10_000..50_000) <= after_some);
+    let grown = come_and_go(10_000..50_000).saturating_sub(after_some);
+    // Their places in the queues alone would be ten times as much.
+    assert!(grown < 16_000, "{grown} bytes");
 }
 
 #[test]

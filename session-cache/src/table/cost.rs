@@ -28,5 +28,5 @@ impl Cost {
 
 /// The part of the table that belongs to one entry, at the worst fill of its parts: a slot and a
 /// byte in a hash table that has just doubled and so is seven sixteenths full, its place in a queue
-/// that has just doubled, and the memory of one that left.
-const ENTRY: usize = (size_of::<Slot>() + 1) * 16 / 7 + 4 * size_of::<u32>();
+/// that has just doubled, and the memory of one that left (two bytes, in a table of twice as many).
+const ENTRY: usize = (size_of::<Slot>() + 1) * 16 / 7 + 2 * size_of::<u32>() + 2 * size_of::<u16>();

@@ -1,61 +1,52 @@
 //! Who left not long ago.
 
-#![expect(clippy::cast_possible_truncation, reason = "times wrap, and hashes are cut, on purpose")]
-
 use super::hash::Hash;
 
-/// Remembers the hashes of the last entries that left, in four bytes each.
+/// Remembers parts of the hashes of the last entries that left, in two bytes each.
 ///
-/// A hash may be forgotten early, when its bucket fills up, and a stranger may be taken for one who
-/// left, once in some thousand times: either only puts an entry into the other queue.
+/// A hash may be forgotten early or late, as its bucket fills up, and a stranger may be taken for
+/// one who left, once in some thousand times: either only puts an entry into the other queue.
 #[derive(Debug)]
 pub(super) struct Ghosts {
     buckets: Box<[Bucket]>,
-    /// How many came in.
-    now: u64,
-    /// How many of the last ones are remembered.
-    span: u64,
-    /// How many come in for the time to move on by one, as a power of two.
-    tick: u32,
 }
 
-/// Four cells, the newest first: whoever comes in pushes the oldest out.
-///
-/// In each cell 16 bits of a hash and 16 bits of the time it came in; 0: empty.
-type Bucket = [u32; WAYS];
+/// Four tags of 16 bits, the newest in the low ones: whoever comes in pushes the oldest out. 0 is
+/// none.
+#[derive(Clone, Copy, Debug)]
+struct Bucket(u64);
 
 const WAYS: usize = 4;
+const TAG: u32 = u16::BITS;
+/// The lowest bit of each tag, and the highest.
+const LOW: u64 = 0x0001_0001_0001_0001;
+const HIGH: u64 = LOW << (TAG - 1);
 
 impl Ghosts {
     pub(super) fn new(span: usize) -> Self {
         let buckets = if span == 0 { 0 } else { span.next_power_of_two().div_ceil(WAYS) };
-        let span = span as u64;
-        let tick = (span >> 14).next_power_of_two().trailing_zeros();
-        Self { buckets: vec![[0; WAYS]; buckets].into(), now: 0, span, tick }
+        Self { buckets: vec![Bucket(0); buckets].into() }
     }
 
     pub(super) fn insert(&mut self, hash: Hash) {
-        self.now += 1;
-        let cell = u32::from(tag_of(hash)) << 16 | u32::from(self.time());
         if let Some(bucket) = self.bucket(hash) {
-            *bucket = [cell, bucket[0], bucket[1], bucket[2]];
+            bucket.0 = bucket.0 << TAG | u64::from(tag_of(hash));
         }
     }
 
     /// Whether `hash` came in lately; it is forgotten then.
     pub(super) fn take(&mut self, hash: Hash) -> bool {
-        let time = self.time();
-        let span = (self.span >> self.tick) as u16;
-        let tag = tag_of(hash);
+        let tag = u64::from(tag_of(hash));
         let Some(bucket) = self.bucket(hash) else { return false };
-        let found = bucket
-            .iter_mut()
-            .find(|cell| (**cell >> 16) as u16 == tag && time.wrapping_sub(**cell as u16) <= span);
-        found.map(|cell| *cell = 0).is_some()
-    }
-
-    fn time(&self) -> u16 {
-        (self.now >> self.tick) as u16
+        // Where the tag is, there is a zero now; of the tags that look like one, the lowest is.
+        let differences = bucket.0 ^ (tag * LOW);
+        let zeros = differences.wrapping_sub(LOW) & !differences & HIGH;
+        if zeros == 0 {
+            return false;
+        }
+        let at = zeros.trailing_zeros() / TAG * TAG;
+        bucket.0 &= !(u64::from(u16::MAX) << at);
+        true
     }
 
     /// Where `hash` is remembered, if anything is.
@@ -65,7 +56,7 @@ impl Ghosts {
     }
 }
 
-/// Never 0, so that a cell with one is not empty.
+/// Never 0, so that a tag is not none.
 fn tag_of(hash: Hash) -> u16 {
     (hash.short() >> 16) as u16 | 1
 }
