@@ -1,1 +1,6 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod settings;
+mod store;
+
+pub use self::store::ManagerStore;
