@@ -49,6 +49,8 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let group = format!("-{}", self.process.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        // Also where there is no such command.
+        let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
