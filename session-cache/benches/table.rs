@@ -1,10 +1,11 @@
 //! A hit, and an insert that makes another leave, beside the caches of the field.
 //!
 //! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same
-//! keys with the same hashing. Two tables of each kind are never alive at once, so that none is
-//! measured in a cache another one has filled.
+//! keys with the same hashing, and take turns: what disturbs the machine disturbs all of them.
+//! After each group come the ratios of the medians over all turns.
 
 #![expect(clippy::cast_possible_truncation, reason = "counts of a bench fit in every word")]
+#![expect(clippy::print_stdout, reason = "a bench reports on its standard output")]
 
 #[path = "support/mod.rs"]
 mod peers;
@@ -27,37 +28,80 @@ use self::peers::{Dash, Moka, Quick, Table};
 const SIZES: [u64; 2] = [10_000, 1_000_000];
 const RECORD_BYTES: usize = 200;
 
+/// How many times a table is asked before it is another one's turn.
+const TURN: u32 = 50_000;
+
+/// Works on a table, as many times as is said, from somewhere on, by so many threads.
+type Work<'a> = Box<dyn Fn(usize, usize, usize) -> Duration + 'a>;
+
+/// Lets the tables take turns, the first of them ours.
+fn compare(criterion: &mut Criterion, title: &str, threads: usize, tables: &[(&str, Work<'_>)]) {
+    let mut group = criterion.benchmark_group(title);
+    let mut times = vec![Vec::new(); tables.len()];
+    let mut from = 0;
+    for (number, (name, _)) in tables.iter().enumerate() {
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter_custom(|wanted| {
+                let mut took = Duration::ZERO;
+                // As often as it takes to be asked so many times, and then the time of just as many.
+                let turns = wanted.div_ceil(TURN.into());
+                for _ in 0..turns {
+                    from += TURN as usize;
+                    for (at, (_, work)) in tables.iter().enumerate() {
+                        let time = work(threads, TURN as usize, from);
+                        times[at].push(time);
+                        took += if at == number { time } else { Duration::ZERO };
+                    }
+                }
+                let done = u128::from(turns) * u128::from(TURN);
+                Duration::from_nanos((took.as_nanos() * u128::from(wanted) / done) as u64)
+            });
+        });
+    }
+    group.finish();
+    let medians: Vec<_> = times.into_iter().map(median).collect();
+    let Some((ours, others)) = medians.split_first() else { return };
+    for (other, (name, _)) in others.iter().zip(&tables[1..]) {
+        println!("{title}: {ours:.1} ns; {name}: {other:.1} ns; ratio {:.2}", ours / other);
+    }
+}
+
+/// In nanoseconds for each time.
+fn median(mut turns: Vec<Duration>) -> f64 {
+    turns.sort_unstable();
+    let median = turns.get(turns.len() / 2).copied().unwrap_or_default();
+    median.as_secs_f64() * 1e9 / f64::from(TURN)
+}
+
 fn hits(criterion: &mut Criterion) {
     for entries in SIZES {
         let records: Vec<_> =
             (0..entries).map(|n| support::record(support::id(n), 1, RECORD_BYTES)).collect();
-        hit::<Dash>(criterion, &records);
-        hit::<RecordTable>(criterion, &records);
-        hit::<Quick>(criterion, &records);
-        hit::<Moka>(criterion, &records);
+        let ids: Vec<SessionId> = shuffled(records.len()).map(|at| *records[at].id()).collect();
+        let tables = [
+            (RecordTable::NAME, gets::<RecordTable>(&records, &ids)),
+            (Dash::NAME, gets::<Dash>(&records, &ids)),
+            (Quick::NAME, gets::<Quick>(&records, &ids)),
+            (Moka::NAME, gets::<Moka>(&records, &ids)),
+        ];
+        for threads in [1, 2] {
+            compare(criterion, &format!("hit/{entries}/{threads}"), threads, &tables);
+        }
     }
 }
 
-/// Gets of present records in an order that has nothing to do with memory, by one thread and by
-/// two.
-fn hit<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
+/// Gets of present records in an order that has nothing to do with memory.
+fn gets<'a, T: Table>(records: &[Arc<Record>], ids: &'a [SessionId]) -> Work<'a> {
     let table = filled::<T>(records);
-    let ids: Vec<SessionId> = shuffled(records.len()).map(|at| *records[at].id()).collect();
-    for threads in [1, 2] {
-        let mut group = criterion.benchmark_group(format!("hit/{}/{threads}", records.len()));
-        group.bench_function(BenchmarkId::from_parameter(T::NAME), |bencher| {
-            bencher.iter_custom(|gets| {
-                on_threads(threads, |thread| {
-                    let from = thread * ids.len() / threads;
-                    for at in 0..gets as usize {
-                        let id = &ids[(from + at) % ids.len()];
-                        black_box(table.get(black_box(id)));
-                    }
-                })
-            });
-        });
-        group.finish();
-    }
+    Box::new(move |threads, times, from| {
+        on_threads(threads, |thread| {
+            let from = from + thread * ids.len() / threads;
+            for at in 0..times {
+                let id = &ids[(from + at) % ids.len()];
+                black_box(table.get(black_box(id)));
+            }
+        })
+    })
 }
 
 fn inserts(criterion: &mut Criterion) {
@@ -65,35 +109,31 @@ fn inserts(criterion: &mut Criterion) {
         // Twice as many as there is room for, round and round: each is gone when it comes again.
         let records: Vec<_> =
             (0..entries * 2).map(|n| support::record(support::id(n), 1, RECORD_BYTES)).collect();
-        insert::<RecordTable>(criterion, &records);
-        insert::<Quick>(criterion, &records);
-        insert::<Moka>(criterion, &records);
+        let tables = [
+            (RecordTable::NAME, puts::<RecordTable>(&records)),
+            (Quick::NAME, puts::<Quick>(&records)),
+            (Moka::NAME, puts::<Moka>(&records)),
+        ];
+        for threads in [1, 2] {
+            compare(criterion, &format!("insert-evict/{entries}/{threads}"), threads, &tables);
+        }
     }
 }
 
-fn insert<T: Table>(criterion: &mut Criterion, records: &[Arc<Record>]) {
+fn puts<T: Table>(records: &[Arc<Record>]) -> Work<'_> {
     let room = records.len() / 2;
     let table = T::with_capacity(room);
     for record in records {
         table.insert(record);
     }
-    for threads in [1, 2] {
-        let mut group = criterion.benchmark_group(format!("insert-evict/{room}/{threads}"));
-        let mut next = 0;
-        group.bench_function(BenchmarkId::from_parameter(T::NAME), |bencher| {
-            bencher.iter_custom(|inserts| {
-                let begun = next;
-                next += inserts as usize;
-                on_threads(threads, |thread| {
-                    let from = begun + thread * room;
-                    for at in 0..inserts as usize {
-                        table.insert(black_box(&records[(from + at) % records.len()]));
-                    }
-                })
-            });
-        });
-        group.finish();
-    }
+    Box::new(move |threads, times, from| {
+        on_threads(threads, |thread| {
+            let from = from + thread * room;
+            for at in 0..times {
+                table.insert(black_box(&records[(from + at) % records.len()]));
+            }
+        })
+    })
 }
 
 fn filled<T: Table>(records: &[Arc<Record>]) -> T {

@@ -1,8 +1,17 @@
 //! Each verb beside the system calls it cannot do without, which are spelled out here.
 //!
 //! `cargo bench -p session-fs`
+//!
+//! Those of a group are run in turn, one of each at a time, and each is reported with its own time:
+//! what disturbs the machine disturbs all of them. After each group come the ratios of the medians
+//! over all turns.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench reports on its standard output and fails by panicking"
+)]
 
 #[path = "../examples/harness/mod.rs"]
 mod harness;
@@ -11,118 +20,133 @@ mod records;
 
 use std::{
     hint::black_box,
-    os::fd::{AsFd, OwnedFd},
-    path::Path,
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use criterion::{
-    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
-};
+use criterion::{Criterion, criterion_group, criterion_main};
 use rustix::{
     fs::{FlockOperation, Mode, OFlags, fdatasync, flock, fstat, openat, renameat},
     io::{pread, pwrite, read},
 };
-use session_core::{Expect, Outcome, SessionId, SessionManager, Timestamp, Version};
+use session_core::{Expect, Outcome, Record, SessionId, SessionManager, Timestamp, Version};
 use session_fs::{Durability, FileBackedSessionManager, FsConfig};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use self::harness::{Random, block_on};
 
-const SESSIONS: usize = 2_000;
 const BODY: usize = 200;
 /// What a put writes: the head of a slot, the header and the seal of a record, and the body.
 const WRITTEN: [u8; 16 + 112 + BODY] = [7; 16 + 112 + BODY];
 
-/// A store of sessions in their second version, so that both slots are in use.
-struct Sessions {
+/// A store, and a second one whose files are written to without it. All sessions are in their
+/// second version, so that both slots are in use.
+struct World {
     manager: FileBackedSessionManager,
-    records: OwnedFd,
     live: Vec<(SessionId, u64)>,
+    /// The next version of the session whose turn it is.
+    next: Arc<Record>,
+    raw: OwnedFd,
     names: Vec<String>,
     random: Random,
-    _folder: TempDir,
+    runtime: Runtime,
+    _folders: [TempDir; 2],
 }
 
-impl Sessions {
+/// Does its work on the session at a place.
+type Contestant = (&'static str, fn(&mut World, usize));
+
+impl World {
     fn new(count: usize, durability: Durability) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = FsConfig::new(folder.path()).without_background_sweep();
-        let buffered = FileBackedSessionManager::with_config(&config).unwrap();
-        let mut live = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = records::new_id();
-            put(&buffered, id, 1, Expect::Absent);
-            put(&buffered, id, 2, Expect::Version(Version::FIRST));
-            live.push((id, 2));
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [(manager, live), (_, other)] =
+            folders.each_ref().map(|folder| store(folder, count, durability));
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let raw = rustix::fs::open(folders[1].path().join("records"), flags, Mode::empty());
+        Self {
+            manager,
+            next: records::record(live[0].0, 3, Timestamp::MAX, &[7; BODY]),
+            live,
+            raw: raw.unwrap(),
+            names: other.iter().map(|(id, _)| name(id)).collect(),
+            random: Random::new(1),
+            runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap(),
+            _folders: folders,
         }
-        let names = live.iter().map(|(id, _)| name(id)).collect();
-        let manager =
-            FileBackedSessionManager::with_config(&config.durability(durability)).unwrap();
-        let records = folder_at(&folder.path().join("records"));
-        Self { manager, records, live, names, random: Random::new(1), _folder: folder }
     }
 
-    fn any(&mut self) -> usize {
-        usize::try_from(self.random.below(self.live.len() as u64)).unwrap()
+    /// Lets all `contestants` run in turn, each on a session at random. The last one is ours.
+    fn compare(&mut self, c: &mut Criterion, title: &str, contestants: &[Contestant]) {
+        let mut group = c.benchmark_group(title);
+        let mut times = vec![Vec::new(); contestants.len()];
+        for (number, (name, _)) in contestants.iter().enumerate() {
+            group.bench_function(*name, |b| {
+                b.iter_custom(|turns| {
+                    let mut took = Duration::ZERO;
+                    for _ in 0..turns {
+                        let turn = self.turn(contestants);
+                        took += turn[number];
+                        times.iter_mut().zip(turn).for_each(|(times, time)| times.push(time));
+                    }
+                    took
+                });
+            });
+        }
+        group.finish();
+        let medians: Vec<_> = times.into_iter().map(median).collect();
+        let Some((ours, raw)) = medians.split_last() else { return };
+        for (raw, (name, _)) in raw.iter().zip(contestants) {
+            let ratio = ours.as_secs_f64() / raw.as_secs_f64();
+            println!("{title}: {ours:.2?}; {name}: {raw:.2?}; ratio {ratio:.2}");
+        }
+    }
+
+    fn turn(&mut self, contestants: &[Contestant]) -> Vec<Duration> {
+        let timed = |(_, run): &Contestant| {
+            let at = usize::try_from(self.random.below(self.live.len() as u64)).unwrap();
+            let (id, version) = self.live[at];
+            self.next = records::record(id, version + 1, Timestamp::MAX, &[7; BODY]);
+            let started = Instant::now();
+            run(self, at);
+            started.elapsed()
+        };
+        contestants.iter().map(timed).collect()
     }
 
     fn open(&self, at: usize, flags: OFlags) -> OwnedFd {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        openat(&self.records, &*self.names[at], flags, Mode::empty()).unwrap()
+        openat(&self.raw, &*self.names[at], flags, Mode::empty()).unwrap()
     }
 
-    /// Puts the next version of the session at `at`.
+    /// The write in place that the format asks for. Which slot is the older one has to be read.
+    fn in_place(&self, at: usize, bytes: &[u8], offset: u64, lock: Lock) {
+        let file = self.open(at, OFlags::RDWR);
+        if lock == Lock::Flock {
+            flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+            fstat(&file).unwrap();
+        }
+        pread(&file, &mut [0; 4096], 0).unwrap();
+        pwrite(&file, bytes, offset).unwrap();
+    }
+
+    fn get(&mut self, at: usize) {
+        black_box(block_on(self.manager.get(&self.live[at].0)).unwrap().unwrap());
+    }
+
     fn put(&mut self, at: usize) {
-        let (id, version) = self.live[at];
-        put(&self.manager, id, version + 1, Expect::Version(Version::new(version)));
-        self.live[at].1 += 1;
+        let (_, version) = &mut self.live[at];
+        let expect = Expect::Version(Version::new(*version));
+        assert_eq!(block_on(self.manager.put(&self.next, expect)).unwrap(), Outcome::Stored);
+        *version += 1;
     }
-}
 
-fn put(manager: &FileBackedSessionManager, id: SessionId, version: u64, expect: Expect) {
-    let record = records::record(id, version, Timestamp::MAX, &[7; BODY]);
-    assert_eq!(block_on(manager.put(&record, expect)).expect("put"), Outcome::Stored);
-}
-
-fn name(id: &SessionId) -> String {
-    let mut buffer = [0; SessionId::TEXT_BYTES];
-    let name = id.encode(&mut buffer);
-    format!("{}/{name}", &name[..3])
-}
-
-fn folder_at(path: &Path) -> OwnedFd {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
-}
-
-fn get(c: &mut Criterion) {
-    let mut sessions = Sessions::new(SESSIONS, Durability::Buffered);
-    let mut group = c.benchmark_group("get");
-    group.bench_function("raw: openat, read, close", |b| {
-        let mut buffer = [0; 4096];
-        b.iter(|| {
-            let at = sessions.any();
-            read(sessions.open(at, OFlags::RDONLY), &mut buffer).unwrap()
-        });
-    });
-    group.bench_function("get", |b| {
-        b.iter(|| {
-            let at = sessions.any();
-            let id = sessions.live[at].0;
-            black_box(block_on(sessions.manager.get(&id)).unwrap().unwrap())
-        });
-    });
-    group.bench_function("exists", |b| {
-        b.iter(|| {
-            let at = sessions.any();
-            let id = sessions.live[at].0;
-            block_on(sessions.manager.exists(&id)).unwrap()
-        });
-    });
-    group.bench_function("get of nothing", |b| {
-        let id = records::new_id();
-        b.iter(|| block_on(sessions.manager.get(&id)).unwrap().is_none());
-    });
-    group.finish();
+    fn touch(&mut self, at: usize) {
+        let (id, version) = self.live[at];
+        let touched = self.manager.touch(&id, Version::new(version), Timestamp::MAX);
+        assert_eq!(block_on(touched).unwrap(), Outcome::Stored);
+    }
 }
 
 /// Whether the raw write takes the lock that two processes on one folder need.
@@ -132,112 +156,96 @@ enum Lock {
     Flock,
 }
 
-/// The write in place that the format asks for. Which slot is the older one has to be read.
-fn in_place(group: &mut BenchmarkGroup<'_, WallTime>, raw: &mut Sessions, title: &str, lock: Lock) {
-    let mut buffer = [0; 4096];
-    group.bench_function(title, |b| {
-        b.iter(|| {
-            let at = raw.any();
-            let file = raw.open(at, OFlags::RDWR);
-            if lock == Lock::Flock {
-                flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
-                fstat(&file).unwrap();
-            }
-            pread(&file, &mut buffer, 0).unwrap();
-            pwrite(&file, &WRITTEN, 128).unwrap()
-        });
+fn store(
+    folder: &TempDir,
+    count: usize,
+    durability: Durability,
+) -> (FileBackedSessionManager, Vec<(SessionId, u64)>) {
+    let config = FsConfig::new(folder.path()).durability(durability).without_background_sweep();
+    let manager = FileBackedSessionManager::with_config(&config).unwrap();
+    let live = (0..count).map(|_| {
+        let id = records::new_id();
+        for (version, expect) in [(1, Expect::Absent), (2, Expect::Version(Version::FIRST))] {
+            let record = records::record(id, version, Timestamp::MAX, &[7; BODY]);
+            assert_eq!(block_on(manager.put(&record, expect)).expect("put"), Outcome::Stored);
+        }
+        (id, 2)
     });
+    let live = live.collect();
+    (manager, live)
 }
 
-fn put_and_touch(c: &mut Criterion) {
-    let mut sessions = Sessions::new(SESSIONS, Durability::Buffered);
-    let mut raw = Sessions::new(SESSIONS, Durability::Buffered);
-    let mut group = c.benchmark_group("put");
-    in_place(&mut group, &mut raw, "raw: openat, pread, pwrite, close", Lock::None);
-    in_place(&mut group, &mut raw, "raw: openat, flock, fstat, pread, pwrite, close", Lock::Flock);
-    group.bench_function("raw: temporary file, rename", |b| {
-        b.iter(|| {
-            let at = raw.any();
-            let name = &raw.names[at];
-            let made = format!("{name}.new");
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = openat(&raw.records, &*made, flags, Mode::RUSR | Mode::WUSR).unwrap();
-            pwrite(&file, &WRITTEN, 0).unwrap();
-            renameat(&raw.records, &*made, &raw.records, &**name).unwrap();
-        });
-    });
-    group.bench_function("put", |b| {
-        b.iter(|| {
-            let at = sessions.any();
-            sessions.put(at);
-        });
-    });
-    group.finish();
+fn name(id: &SessionId) -> String {
+    let mut buffer = [0; SessionId::TEXT_BYTES];
+    let name = id.encode(&mut buffer);
+    format!("{}/{name}", &name[..3])
+}
 
-    let mut raw = Sessions::new(SESSIONS, Durability::Buffered);
-    let mut group = c.benchmark_group("touch");
-    let mut buffer = [0; 4096];
-    for lock in [Lock::None, Lock::Flock] {
-        let title = match lock {
-            Lock::None => "raw: openat, pread, pwrite of 28 bytes, close",
-            Lock::Flock => "raw: openat, flock, fstat, pread, pwrite of 28 bytes, close",
-        };
-        group.bench_function(title, |b| {
-            b.iter(|| {
-                let at = raw.any();
-                let file = raw.open(at, OFlags::RDWR);
-                if lock == Lock::Flock {
-                    flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
-                    fstat(&file).unwrap();
-                }
-                pread(&file, &mut buffer, 0).unwrap();
-                pwrite(&file, &WRITTEN[..28], 32).unwrap()
-            });
-        });
-    }
-    group.bench_function("touch", |b| {
-        b.iter(|| {
-            let at = sessions.any();
-            let (id, version) = sessions.live[at];
-            let touched = sessions.manager.touch(&id, Version::new(version), Timestamp::MAX);
-            assert_eq!(block_on(touched).unwrap(), Outcome::Stored);
-        });
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn get(c: &mut Criterion) {
+    let raw: Contestant = ("raw: openat, read, close", |world, at| {
+        read(world.open(at, OFlags::RDONLY), &mut [0; 4096]).unwrap();
     });
-    group.finish();
+    World::new(500, Durability::Buffered).compare(c, "get", &[raw, ("get", World::get)]);
+}
+
+fn put(c: &mut Criterion) {
+    let mut world = World::new(500, Durability::Buffered);
+    let put: Contestant = ("put", World::put);
+    let bare: Contestant = ("raw: openat, pread, pwrite, close", |world, at| {
+        world.in_place(at, &WRITTEN, 128, Lock::None);
+    });
+    let locked: Contestant = ("raw: openat, flock, fstat, pread, pwrite, close", |world, at| {
+        world.in_place(at, &WRITTEN, 128, Lock::Flock);
+    });
+    world.compare(c, "put", &[bare, locked, put]);
+    let hop: Contestant = ("a hop to another thread that does nothing", |world, _| {
+        world.runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await }).unwrap();
+    });
+    world.compare(c, "put or hop", &[hop, put]);
+    let rename: Contestant = ("raw: openat of a new file, pwrite, close, renameat", |world, at| {
+        let name = &world.names[at];
+        let made = format!("{name}.new");
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&world.raw, &*made, flags, Mode::RUSR | Mode::WUSR).unwrap();
+        pwrite(&file, &WRITTEN, 0).unwrap();
+        drop(file);
+        renameat(&world.raw, &*made, &world.raw, &**name).unwrap();
+    });
+    world.compare(c, "put or replace", &[rename, put]);
+}
+
+fn touch(c: &mut Criterion) {
+    let bare: Contestant = ("raw: openat, pread, pwrite of 28 bytes, close", |world, at| {
+        world.in_place(at, &WRITTEN[..28], 32, Lock::None);
+    });
+    let locked: Contestant = ("raw: openat, flock, fstat, pread, pwrite, close", |world, at| {
+        world.in_place(at, &WRITTEN[..28], 32, Lock::Flock);
+    });
+    let mut world = World::new(500, Durability::Buffered);
+    world.compare(c, "touch", &[bare, locked, ("touch", World::touch)]);
 }
 
 fn synced(c: &mut Criterion) {
-    let mut sessions = Sessions::new(200, Durability::Synced);
-    for at in 0..200 {
-        sessions.put(at);
-    }
-    let mut raw = Sessions::new(200, Durability::Synced);
-    let mut group = c.benchmark_group("synced put");
-    group.bench_function("raw: openat, pread, pwrite, fdatasync, close", |b| {
-        let mut buffer = [0; 4096];
-        b.iter(|| {
-            let at = raw.any();
-            let file = raw.open(at, OFlags::RDWR);
-            pread(&file, &mut buffer, 0).unwrap();
-            pwrite(&file, &WRITTEN, 128).unwrap();
-            fdatasync(file.as_fd()).unwrap();
-        });
+    let mut world = World::new(100, Durability::Synced);
+    let raw: Contestant = ("raw: openat, pwrite, fdatasync, close", |world, at| {
+        let file = world.open(at, OFlags::RDWR);
+        pwrite(&file, &WRITTEN, 128).unwrap();
+        fdatasync(&file).unwrap();
     });
-    group.bench_function("put", |b| {
-        b.iter(|| {
-            let at = sessions.any();
-            sessions.put(at);
-        });
-    });
-    group.finish();
+    world.compare(c, "synced put", &[raw, ("put", World::put)]);
 }
 
 criterion_group! {
     name = benches;
     config = Criterion::default()
-        .warm_up_time(std::time::Duration::from_millis(300))
-        .measurement_time(std::time::Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2))
         .sample_size(40);
-    targets = get, put_and_touch, synced
+    targets = get, put, touch, synced
 }
 criterion_main!(benches);

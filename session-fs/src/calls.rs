@@ -44,12 +44,26 @@ pub(crate) struct Stat {
     pub(crate) len: u64,
     pub(crate) mode: u32,
     pub(crate) owner: u32,
-    pub(crate) modified: Modified,
+    pub(crate) modified: Moment,
+    /// When it was last written to, or given or deprived of a name.
+    pub(crate) changed: Moment,
 }
 
-/// A time of last modification.
+impl Stat {
+    /// Whether it is certain that nothing changed the file from `start` on.
+    pub(crate) fn is_older_than(&self, start: Moment) -> bool {
+        const NANOS: i128 = 1_000_000_000;
+        const MILLI: i128 = 1_000_000;
+        let nanos = |Moment { seconds, nanos }| i128::from(seconds) * NANOS + i128::from(nanos);
+        let (changed, start) = (nanos(self.changed), nanos(start));
+        // Some file systems keep whole seconds alone: there nothing is certain.
+        changed % MILLI != 0 && changed + MILLI < start
+    }
+}
+
+/// A time of the system's clock, since 1970.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Modified {
+pub(crate) struct Moment {
     pub(crate) seconds: i64,
     pub(crate) nanos: u32,
 }
@@ -57,6 +71,10 @@ pub(crate) struct Modified {
 /// Paths are relative to an opened folder. No call follows a symbolic link in the last part of a
 /// path, and none opens anything in a way that waits for another process.
 pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
+    /// By the clock that dates changes of files: what is changed from now on is dated no earlier.
+    /// Nothing where no such clock is known.
+    fn now(&self) -> Option<Moment>;
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -98,7 +116,7 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
     /// The names in a folder are on the disk when this returns.
     fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno>;
 
-    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno>;
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno>;
 
     /// Tells every name in an opened folder, but `.` and `..`.
     fn list(
@@ -106,4 +124,34 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
         folder: BorrowedFd<'_>,
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Errno>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_older(changed: (i64, u32), start: (i64, u32)) -> bool {
+        let moment = |(seconds, nanos)| Moment { seconds, nanos };
+        let changed = moment(changed);
+        let file = Stat {
+            regular: true,
+            inode: (1, 1),
+            links: 1,
+            len: 0,
+            mode: 0,
+            owner: 0,
+            modified: changed,
+            changed,
+        };
+        file.is_older_than(moment(start))
+    }
+
+    #[test]
+    fn a_file_is_older_only_where_times_are_fine_enough_to_tell() {
+        assert!(is_older((10, 1_000_001), (10, 2_000_002)));
+        assert!(!is_older((10, 1_000_001), (10, 2_000_001)), "within a millisecond");
+        assert!(!is_older((10, 1_000_001), (9, 999_000_000)), "changed since");
+        assert!(is_older((9, 999_999_999), (11, 0)));
+        assert!(!is_older((10, 0), (99, 0)), "whole seconds are no times to compare");
+    }
 }

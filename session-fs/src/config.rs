@@ -44,9 +44,11 @@ pub enum Durability {
     /// record is as an earlier put left it, or absent.
     #[default]
     Buffered,
-    /// A loss of power too: data and name are on the disk before `put` and `remove` answer. A
-    /// `touch` is not waited for: after a loss of power a session may end as early as if it had not
-    /// been used since its last put.
+    /// A loss of power too: data and name are on the disk before `put` and `remove` answer, and so
+    /// is what a `remove` found to be gone already. The folder itself is on the disk when the
+    /// manager is made. Callers who wait for the same folder share a sync. A `touch` is not waited
+    /// for: after a loss of power a session may end as early as if it had not been used since its
+    /// last put.
     Synced,
 }
 

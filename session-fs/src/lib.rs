@@ -40,10 +40,19 @@
 //!
 //! On Linux each call is tried with what the kernel has in memory first (`openat2` with
 //! `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`), on the thread it is polled on. Only what is not
-//! there, a new or growing or removed file, a lock that is held, and every sync go to the pool of
-//! blocking threads, in one hop. A small write into a file that was just read from the page cache
-//! is made where it is: it copies some hundred bytes within the cache, and a hop costs more than
-//! that. Elsewhere every call hops.
+//! there, a new or growing or removed file, a record of more than 2 KiB to write, a file of more
+//! than 256 KiB to read, a lock that is held, and every sync go to the pool of blocking threads, in
+//! one hop. A touch, and a small write into a file that was just read from the page cache, are made
+//! where they are: they copy some hundred bytes within the cache, and a hop costs more than that.
+//!
+//! Whether such a write would wait is not asked: ext4 cannot tell (`RWF_NOWAIT` is for its reads
+//! alone). It waits while the file system is frozen, or its journal full, or when the system slows
+//! down whoever writes; the thread it is polled on then waits with it. Beside a writer that kept
+//! the disk busy, small puts held their threads about as long as gets, which never wait for the
+//! disk: `cargo run --release -p session-fs --example tail` tells how long on a machine of yours.
+//!
+//! On other systems every call hops. What they lack is turned off in tests on Linux too, which run
+//! the conformance suite without it.
 //!
 //! # Limits
 //!

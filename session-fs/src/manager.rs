@@ -41,13 +41,15 @@ use crate::{
 /// [`ErrorKind::Contended`](session_core::ErrorKind::Contended) when another process held a
 /// session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and
 /// retrying helps; [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged
-/// file, which is moved to the folder `aside` and absent from then on, and always for what this
-/// crate did not write, which is left alone. A disk that fails is
-/// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent session.
+/// file, which is moved to the folder `aside` and absent from then on (a remove does just that and
+/// is no error), and always for what this crate did not write, which is left alone. A disk that
+/// fails is [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent
+/// session.
 ///
 /// # Cancellation
 ///
-/// A write whose future is dropped took place whole or not at all.
+/// A write whose future is dropped takes place whole or not at all, perhaps a moment later: what
+/// was handed to the pool of blocking threads is seen through.
 ///
 /// # Examples
 ///
@@ -94,7 +96,11 @@ impl FileBackedSessionManager {
     ///
     /// As [`new`](Self::new).
     pub fn with_config(config: &FsConfig) -> Result<Self> {
-        let store = Arc::new(Store::open(config, System)?);
+        Self::on(System::NATIVE, config)
+    }
+
+    pub(crate) fn on(system: System, config: &FsConfig) -> Result<Self> {
+        let store = Arc::new(Store::open(config, system)?);
         let sweeper = config
             .sweep_interval
             .map(|interval| Sweeper::start(Arc::clone(&store), interval).map(Arc::new))
@@ -107,8 +113,8 @@ impl FileBackedSessionManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder cannot be
-    /// read. A file that cannot be read is counted and passed over.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) if the folder was removed.
+    /// A file or a folder in it that cannot be read is counted and passed over.
     ///
     /// # Cancellation
     ///

@@ -22,7 +22,7 @@ const NEW: &str = ".new";
 const LONGEST: usize = SHARD_CHARS + 1 + TAG_CHARS + 1 + SessionId::TEXT_BYTES;
 
 /// The name of a shard's folder: three hexadecimal digits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Shard(u16);
 
 impl Shard {

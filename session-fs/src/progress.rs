@@ -16,6 +16,8 @@ pub struct SweepProgress {
     pub damaged: u64,
     /// Files passed over: unreadable, of a later release, or not ours.
     pub unreadable: u64,
+    /// Folders passed over, with all the files in them: unreadable, or in truth no folders.
+    pub unreadable_folders: u64,
     /// Whether nothing was looked at, because the clock is more than a day ahead of the last sweep.
     /// A sweep an hour later believes it.
     pub held_back: bool,

@@ -59,6 +59,11 @@ impl Geometry {
         (valid && (SMALL..=largest).contains(&capacity)).then_some(Self { capacity })
     }
 
+    /// The length of the longest file there is.
+    pub(crate) fn longest_file() -> usize {
+        Self::for_record(session_core::Record::MAX_BYTES).file_len()
+    }
+
     /// Whether a record of `len` bytes fits into a slot.
     pub(crate) fn holds(self, len: usize) -> bool {
         SLOT_HEAD + len <= self.capacity

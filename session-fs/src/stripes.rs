@@ -11,7 +11,7 @@ use std::{
 
 use session_core::SessionId;
 
-/// One lock for every so many ids.
+/// A lock for every id, in so many tables that they are rarely waited for.
 pub(crate) struct Stripes {
     stripes: Box<[Stripe]>,
 }
@@ -24,13 +24,17 @@ struct Stripe {
 
 #[derive(Default)]
 struct State {
-    taken: bool,
+    /// Few: of each thread that writes, one at most.
+    taken: Vec<SessionId>,
     /// How many wait: waking is a system call, which nobody needs when there is no one to wake.
     waiting: usize,
 }
 
-/// A stripe that is held until this is dropped.
-pub(crate) struct Held<'a>(&'a Stripe);
+/// The lock of an id, which is held until this is dropped.
+pub(crate) struct Held<'a> {
+    stripe: &'a Stripe,
+    id: SessionId,
+}
 
 impl Stripes {
     pub(crate) fn new() -> Self {
@@ -41,11 +45,11 @@ impl Stripes {
     pub(crate) fn try_lock(&self, id: &SessionId) -> Option<Held<'_>> {
         let stripe = self.of(id);
         let mut state = locked(&stripe.state);
-        if state.taken {
+        if state.taken.contains(id) {
             return None;
         }
-        state.taken = true;
-        Some(Held(stripe))
+        state.taken.push(*id);
+        Some(Held { stripe, id: *id })
     }
 
     /// Takes the lock of `id`, or gives up at `deadline`.
@@ -54,14 +58,14 @@ impl Stripes {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut state = locked(&stripe.state);
         state.waiting += 1;
-        let waited = stripe.freed.wait_timeout_while(state, left, |state| state.taken);
+        let waited = stripe.freed.wait_timeout_while(state, left, |state| state.taken.contains(id));
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting -= 1;
-        if state.taken {
+        if state.taken.contains(id) {
             return None;
         }
-        state.taken = true;
-        Some(Held(stripe))
+        state.taken.push(*id);
+        Some(Held { stripe, id: *id })
     }
 
     fn of(&self, id: &SessionId) -> &Stripe {
@@ -78,10 +82,11 @@ impl fmt::Debug for Stripes {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut state = locked(&self.0.state);
-        state.taken = false;
+        let mut state = locked(&self.stripe.state);
+        state.taken.retain(|id| *id != self.id);
         if state.waiting > 0 {
-            self.0.freed.notify_one();
+            // All, for those who wait may want different ids.
+            self.stripe.freed.notify_all();
         }
     }
 }
@@ -106,5 +111,52 @@ mod tests {
         assert!(stripes.try_lock(&id).is_none(), "a refusal frees nothing");
         drop(held);
         assert!(stripes.try_lock(&id).is_some());
+    }
+
+    /// A session that another process keeps locked holds up nobody else's.
+    #[test]
+    fn an_id_that_is_held_holds_up_no_other() {
+        let stripes = Stripes::new();
+        let ids: Vec<_> = (0..2_000).map(|_| SessionId::random().unwrap()).collect();
+        let held: Vec<_> = ids.iter().map(|id| stripes.try_lock(id)).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(ids.iter().all(|id| stripes.try_lock(id).is_none()));
+    }
+
+    #[test]
+    fn one_of_many_who_wait_for_ids_of_one_stripe_is_woken_when_its_own_is_free() {
+        let stripes = Stripes::new();
+        let first = SessionId::random().unwrap();
+        let same = || {
+            let mut bytes = *SessionId::random().unwrap().as_bytes();
+            bytes[15] = first.as_bytes()[15];
+            SessionId::from_bytes(bytes).unwrap()
+        };
+        let ids = [same(), same()];
+        let waiting = || locked(&stripes.of(&first).state).waiting;
+        let far = Instant::now() + std::time::Duration::from_secs(60);
+        let [a, b] = ids.each_ref().map(|id| stripes.try_lock(id));
+        let got = std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for id in &ids {
+                let stripes = &stripes;
+                threads.push(scope.spawn(move || stripes.lock(id, far).is_some()));
+                while waiting() < threads.len() {
+                    std::thread::yield_now();
+                }
+            }
+            // The one that came last, so that waking whoever came first would not do.
+            drop(b);
+            while waiting() == 2 {
+                assert!(
+                    Instant::now() + std::time::Duration::from_secs(50) < far,
+                    "nobody is woken"
+                );
+                std::thread::yield_now();
+            }
+            drop(a);
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(got, [true, true]);
     }
 }

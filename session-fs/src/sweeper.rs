@@ -75,6 +75,12 @@ fn sweep(store: &Store, interval: Duration, ending: &Ending) {
             }
         }
     }
+    if progress.unreadable_folders > 0 {
+        tracing::warn!(
+            folders = progress.unreadable_folders,
+            "the sweep could not read some folders: look at their permissions and at the disk"
+        );
+    }
     tracing::debug!(
         scanned = progress.scanned,
         removed = progress.removed,

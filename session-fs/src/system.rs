@@ -10,11 +10,24 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use crate::calls::{Calls, Errno, Modified, Open, Patience, Stat};
+use crate::calls::{Calls, Errno, Moment, Open, Patience, Stat};
 
 /// The operating system.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct System;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct System {
+    /// Linux answers from memory alone when asked to, and tells by which clock it dates files.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there it changes nothing"))]
+    linux: bool,
+}
+
+impl System {
+    /// With all it can do.
+    pub(crate) const NATIVE: Self = Self { linux: cfg!(target_os = "linux") };
+
+    /// As any other Unix: every call that may wait does.
+    #[cfg(test)]
+    pub(crate) const PORTABLE: Self = Self { linux: false };
+}
 
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER: Mode = Mode::RWXU;
@@ -34,6 +47,14 @@ fn flags(how: Open) -> (OFlags, Mode) {
 }
 
 impl Calls for System {
+    fn now(&self) -> Option<Moment> {
+        #[cfg(target_os = "linux")]
+        if self.linux {
+            return Some(linux::now());
+        }
+        None
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -42,10 +63,14 @@ impl Calls for System {
         patience: Patience,
     ) -> Result<OwnedFd, Errno> {
         let (flags, mode) = flags(how);
-        match patience {
-            Patience::Inline => open_cached(folder, path, flags),
-            Patience::Blocking => retry_on_intr(|| fs::openat(folder, path, flags, mode)),
+        if patience == Patience::Blocking {
+            return retry_on_intr(|| fs::openat(folder, path, flags, mode));
         }
+        #[cfg(target_os = "linux")]
+        if self.linux {
+            return linux::open_cached(folder, path, flags);
+        }
+        Err(Errno::AGAIN)
     }
 
     fn read(
@@ -56,7 +81,11 @@ impl Calls for System {
         patience: Patience,
     ) -> Result<usize, Errno> {
         if patience == Patience::Inline {
-            return read_cached(file, buffer, at);
+            #[cfg(target_os = "linux")]
+            if self.linux {
+                return linux::read_cached(file, buffer, at);
+            }
+            return Err(Errno::AGAIN);
         }
         let mut done = 0;
         while done < buffer.len() {
@@ -113,7 +142,7 @@ impl Calls for System {
         retry_on_intr(|| fs::fsync(folder))
     }
 
-    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
         let time = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanos.into() };
         let kept = Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
         fs::futimens(file, &Timestamps { last_access: kept, last_modification: time })
@@ -149,46 +178,57 @@ fn stat(stat: fs::Stat) -> Stat {
         len: stat.st_size as u64,
         mode: stat.st_mode as u32 & 0o7777,
         owner: stat.st_uid as u32,
-        modified: Modified { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
+        modified: Moment { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
+        changed: Moment { seconds: stat.st_ctime as i64, nanos: stat.st_ctime_nsec as u32 },
     }
 }
 
-/// Opens what is in the cache of names, or says `AGAIN`. Where the system has no such call, always
-/// `AGAIN`.
+/// What no other system has.
 #[cfg(target_os = "linux")]
-fn open_cached(folder: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
+mod linux {
+    use std::os::fd::{BorrowedFd, OwnedFd};
 
-    let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
-        // An old kernel, or a sandbox that does not know the call.
-        Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
-        error => error,
-    })
-}
+    use rustix::{
+        fs::{self, Mode, OFlags, ResolveFlags},
+        io::{IoSliceMut, ReadWriteFlags, preadv2},
+        time::{ClockId, clock_gettime},
+    };
 
-#[cfg(not(target_os = "linux"))]
-fn open_cached(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Result<OwnedFd, Errno> {
-    Err(Errno::AGAIN)
-}
+    use crate::calls::{Errno, Moment};
 
-/// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
-#[cfg(target_os = "linux")]
-fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
-    use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
+    /// By the clock of the last tick: the kernel dates changes with it, or with a finer one.
+    pub(super) fn now() -> Moment {
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() }
+    }
 
-    preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT).map_err(|error| {
-        match error {
+    /// Opens what is in the cache of names, or says `AGAIN`.
+    pub(super) fn open_cached(
+        folder: BorrowedFd<'_>,
+        path: &str,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+            // An old kernel, or a sandbox that does not know the call.
+            Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
+            error => error,
+        })
+    }
+
+    /// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
+    pub(super) fn read_cached(
+        file: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        at: u64,
+    ) -> Result<usize, Errno> {
+        let mut buffers = [IoSliceMut::new(buffer)];
+        preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT).map_err(|error| match error {
             // The file system cannot tell, or the kernel is old.
             Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR => Errno::AGAIN,
             error => error,
-        }
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read_cached(_: BorrowedFd<'_>, _: &mut [u8], _: u64) -> Result<usize, Errno> {
-    Err(Errno::AGAIN)
+        })
+    }
 }
 
 #[cfg(not(target_vendor = "apple"))]

@@ -36,7 +36,7 @@ pub fn faults(bytes: &[u8]) {
         inner: MemorySessionManager::with_clock(Arc::clone(&clock) as _),
         fault: Arc::new(AtomicU8::new(SOUND)),
     };
-    let config = CacheConfig::new().clock(Arc::clone(&clock) as _);
+    let config = CacheConfig::new().capacity(4).clock(Arc::clone(&clock) as _);
     let cache = CachingSessionManager::with_config(store.clone(), mode, config)
         .expect("the store has the ability");
     for call in calls {

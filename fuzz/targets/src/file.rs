@@ -79,10 +79,6 @@ impl Folder {
             .manager
             .put(&of_version(&self.record, version.next()), Expect::Version(version))
             .await;
-        if let Some(listing) = self.manager.listing() {
-            let page = listing.scan(None, 10).await.expect("the folder can be read");
-            assert!(page.ids.iter().all(|it| it == id), "no other session is there");
-        }
         let removed = self.manager.remove(id, None).await;
         if matches!(removed, Ok(Removal::Removed | Removal::Gone)) {
             assert!(self.manager.get(id).await.is_ok_and(|found| found.is_none()), "it is gone");

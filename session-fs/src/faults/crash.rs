@@ -182,7 +182,7 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
     let config = FsConfig::new(bench.folder.path())
         .clock(bench.clock.clone())
         .lock_timeout(std::time::Duration::ZERO);
-    let reader = Store::open(&config, System).expect("a store");
+    let reader = Store::open(&config, System::NATIVE).expect("a store");
     let (id, existed) = (subject.id, subject.record.is_some());
     bench.shim.observe(move || {
         let found = reader.get(&id, Patience::Blocking).map_err(Stop::into_error);

@@ -1,6 +1,6 @@
 //! A file system that refuses: no space, no quota, no handles, no rights, a broken disk.
 
-use session_core::{ErrorKind, Expect, Outcome, Record, SessionId, Timestamp, Version};
+use session_core::{Clock, ErrorKind, Expect, Outcome, Record, SessionId, Timestamp, Version};
 
 use super::{
     ALICE, Bench, bytes,
@@ -8,10 +8,10 @@ use super::{
     shim::Fate,
 };
 use crate::{
-    Durability, FsConfig,
+    Durability, FsConfig, SweepProgress,
     calls::{Errno, Patience},
     error::Stop,
-    store::Store,
+    store::{Pass, Store},
 };
 
 const KINDS: [(Errno, ErrorKind); 7] = [
@@ -167,14 +167,94 @@ fn a_lock_that_is_held_for_too_long_is_contention_and_blocks_nobody_afterwards()
     let bench = Bench::new(Durability::Buffered);
     let id = new_id();
     assert_eq!(put(&bench.good, &made(id, 1, 40), 0), Ok(Outcome::Stored));
-    let mut buffer = [0; SessionId::TEXT_BYTES];
-    let name = id.encode(&mut buffer);
-    let path = bench.folder.path().join("records").join(&name[..3]).join(name);
-    let held = std::fs::File::open(path).expect("there");
+    let held = std::fs::File::open(file_of(&bench, &id)).expect("there");
     rustix::fs::flock(held.as_fd(), rustix::fs::FlockOperation::LockExclusive).expect("locked");
     // The good store of a bench does not wait.
     assert_eq!(put(&bench.good, &made(id, 2, 40), 1), Err(ErrorKind::Contended));
     assert!(bench.look(&id).is_some(), "readers do not wait for locks");
     drop(held);
     assert_eq!(put(&bench.good, &made(id, 2, 40), 1), Ok(Outcome::Stored));
+}
+
+fn file_of(bench: &Bench, id: &SessionId) -> std::path::PathBuf {
+    let mut buffer = [0; SessionId::TEXT_BYTES];
+    let name = id.encode(&mut buffer);
+    bench.folder.path().join("records").join(&name[..3]).join(name)
+}
+
+/// The file of a fresh session, with nothing of it left but its beginning.
+fn damaged(bench: &Bench) -> SessionId {
+    let id = new_id();
+    assert_eq!(put(&bench.good, &made(id, 1, 40), 0), Ok(Outcome::Stored));
+    std::fs::write(file_of(bench, &id), b"SSNF").expect("write");
+    id
+}
+
+/// Readers are told what the file is, and writers why nothing can be done about it.
+#[test]
+fn a_damaged_file_that_cannot_be_moved_aside_is_corrupt_for_readers_and_an_outage_for_writers() {
+    type Verb = fn(&Bench, &SessionId) -> Option<ErrorKind>;
+    let verbs: [(Verb, ErrorKind); 3] = [
+        (
+            |bench, id| {
+                let got = bench.bad.get(id, Patience::Blocking).map_err(Stop::into_error);
+                got.map_err(|error| error.kind()).err()
+            },
+            ErrorKind::Corrupt,
+        ),
+        (|bench, id| put(&bench.bad, &made(*id, 1, 40), 0).err(), ErrorKind::Unavailable),
+        (
+            |bench, id| bench.bad.remove(id, None).map_err(|error| error.kind()).err(),
+            ErrorKind::Unavailable,
+        ),
+    ];
+    let bench = Bench::new(Durability::Buffered);
+    for (verb, kind) in verbs {
+        let id = damaged(&bench);
+        bench.shim.begin(Fate::Whole);
+        let _ = verb(&bench, &id);
+        let made = bench.shim.end();
+        let rename = made.iter().position(|made| made.name == "rename").expect("moved aside");
+        for _ in 0..2 {
+            let id = damaged(&bench);
+            bench.shim.begin(Fate::Fails(rename, Errno::ROFS));
+            assert_eq!(verb(&bench, &id), Some(kind));
+            bench.shim.end();
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_keeps_a_sweep_from_nothing_else() {
+    let bench = Bench::new(Durability::Buffered);
+    // In three folders, and none of them the first.
+    let ids = [1, 2, 3].map(|first| {
+        let mut bytes = *new_id().as_bytes();
+        bytes[0] = first;
+        SessionId::from_bytes(bytes).expect("still a version 4 UUID")
+    });
+    let soon = bench.clock.now().saturating_add(std::time::Duration::from_secs(600));
+    for id in ids {
+        let record = tagged(id, 1, soon, Some(ALICE), b"value");
+        assert_eq!(put(&bench.good, &record, 0), Ok(Outcome::Stored));
+    }
+    let sweep = |store: &Store<_>| {
+        let (mut pass, mut progress) = (Pass::new(), SweepProgress::default());
+        while store.sweep_step(&mut pass, &mut progress, &|| false).expect("sweep") {}
+        progress
+    };
+    // The first sweep leaves a note of itself, which the calls of the others lack.
+    sweep(&bench.bad);
+    bench.shim.begin(Fate::Whole);
+    let swept = sweep(&bench.bad);
+    assert_eq!((swept.scanned, swept.unreadable_folders), (3, 0));
+    let made = bench.shim.end();
+    let first = |name| made.iter().position(|made| made.name == name).expect("a call");
+    // The first folder is empty, or rather was never made; the first that is read has a session.
+    for (number, scanned) in [(first("open folder"), 3), (first("list"), 2)] {
+        bench.shim.begin(Fate::Fails(number, Errno::IO));
+        let swept = sweep(&bench.bad);
+        bench.shim.end();
+        assert_eq!((swept.scanned, swept.unreadable_folders), (scanned, 1));
+    }
 }

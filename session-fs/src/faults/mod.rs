@@ -3,10 +3,12 @@
 mod cost;
 mod crash;
 mod errors;
+mod portable;
 mod power;
 #[path = "../../tests/support/mod.rs"]
 mod records;
 mod shim;
+mod syncs;
 
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ impl Bench {
         // A reader that meets the lock of the writer under test would wait for a thread that waits
         // for it.
         let looking = config.clone().lock_timeout(std::time::Duration::ZERO);
-        let good = Store::open(&looking, System).expect("a store");
+        let good = Store::open(&looking, System::NATIVE).expect("a store");
         let bad = Store::open(&config, shim.clone()).expect("a store");
         Self { clock, good, bad, shim, folder }
     }

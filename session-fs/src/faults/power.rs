@@ -10,14 +10,18 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     path::Path,
+    sync::Arc,
 };
 
-use session_core::{Clock, ErrorKind, Expect, Outcome, Record, SessionId, Version};
+use session_core::{
+    Clock, ErrorKind, Expect, ManualClock, Outcome, Record, Removal, SessionId, Version,
+};
+use tempfile::TempDir;
 
 use super::{
-    ALICE, Bench, bytes,
+    ALICE, bytes,
     records::{new_id, tagged},
-    shim::{Effect, Fate, Made},
+    shim::{Effect, Fate, Made, Shim},
 };
 use crate::{Durability, FsConfig, calls::Patience, error::Stop, store::Store, system::System};
 
@@ -66,7 +70,12 @@ impl Disk {
                     self.name(effect);
                 }
             }
-            effect => self.names.push(effect.clone()),
+            effect => {
+                if let Effect::Link { to, is_folder: true, .. } = effect {
+                    self.folders.entry(*to).or_default();
+                }
+                self.names.push(effect.clone());
+            }
         }
     }
 
@@ -132,17 +141,53 @@ fn touches(effect: &Effect, of: Inode) -> bool {
     }
 }
 
+/// A store whose calls are written down from its opening on, in a folder that it makes itself.
+struct Recorded {
+    shim: Shim,
+    store: Store<Shim>,
+    clock: Arc<ManualClock>,
+    path: std::path::PathBuf,
+    _parent: TempDir,
+}
+
+impl Recorded {
+    fn new(durability: Durability) -> Self {
+        let parent = super::folder();
+        let path = parent.path().join("sessions");
+        let clock = Arc::new(ManualClock::default());
+        let config = FsConfig::new(&path).clock(clock.clone()).durability(durability);
+        let shim = Shim::default();
+        shim.begin(Fate::Whole);
+        let store = Store::open(&config, shim.clone()).expect("a store");
+        Self { shim, store, clock, path, _parent: parent }
+    }
+
+    /// The parent of the folder.
+    fn root(&self) -> Inode {
+        inode(self.path.parent().expect("a parent"))
+    }
+
+    /// A disk on which the parent of the folder is, and the folder's own name is on its way.
+    fn disk(&self) -> Disk {
+        let mut disk = Disk::default();
+        disk.folders.entry(self.root()).or_default();
+        let name = "sessions".to_owned();
+        let to = inode(&self.path);
+        disk.make(&Effect::Link { folder: self.root(), name, to, is_folder: true });
+        disk
+    }
+}
+
 /// One acknowledged change: after so many calls the session was answered to be so.
 struct Acknowledged {
     calls: usize,
-    state: Option<std::sync::Arc<Record>>,
+    state: Option<Arc<Record>>,
 }
 
 /// Runs the life of a session on a bench and writes it down.
-fn live(bench: &Bench, id: SessionId) -> (Vec<Made>, Vec<Acknowledged>) {
-    let store = &bench.bad;
-    let later = bench.clock.now().saturating_add(std::time::Duration::from_secs(600));
-    bench.shim.begin(Fate::Whole);
+fn live(recorded: &Recorded, id: SessionId) -> (Vec<Made>, Vec<Acknowledged>) {
+    let Recorded { store, shim, .. } = recorded;
+    let later = recorded.clock.now().saturating_add(std::time::Duration::from_secs(600));
     let mut acknowledged = Vec::new();
     // Large records among small ones, so that the file grows; and a principal that comes and goes.
     for (version, len, tag) in [
@@ -162,11 +207,11 @@ fn live(bench: &Bench, id: SessionId) -> (Vec<Made>, Vec<Acknowledged>) {
         };
         let put = store.put(&record, expect, Patience::Blocking).map_err(Stop::into_error);
         assert_eq!(put.expect("put"), Outcome::Stored);
-        acknowledged.push(Acknowledged { calls: bench.shim.made().len(), state: Some(record) });
+        acknowledged.push(Acknowledged { calls: shim.made().len(), state: Some(record) });
     }
     store.remove(&id, None).expect("remove");
-    acknowledged.push(Acknowledged { calls: bench.shim.made().len(), state: None });
-    (bench.shim.end(), acknowledged)
+    acknowledged.push(Acknowledged { calls: shim.made().len(), state: None });
+    (shim.end(), acknowledged)
 }
 
 fn inode(path: &Path) -> Inode {
@@ -193,16 +238,11 @@ fn allowed(acknowledged: &[Acknowledged], calls: usize) -> Vec<Option<Vec<u8>>> 
 }
 
 /// Opens a store on what is left and looks for the session.
-fn look(
-    bench: &Bench,
-    root: Inode,
-    disk: &Disk,
-    id: &SessionId,
-) -> Result<Option<Vec<u8>>, ErrorKind> {
+fn look(recorded: &Recorded, disk: &Disk, id: &SessionId) -> Result<Option<Vec<u8>>, ErrorKind> {
     let left = super::folder();
-    disk.restore(root, left.path());
-    let config = FsConfig::new(left.path()).clock(bench.clock.clone());
-    let store = Store::open(&config, System).expect("a store opens on what is left");
+    disk.restore(recorded.root(), left.path());
+    let config = FsConfig::new(left.path().join("sessions")).clock(recorded.clock.clone());
+    let store = Store::open(&config, System::NATIVE).expect("a store opens on what is left");
     let found = store.get(id, Patience::Blocking).map_err(|stop| stop.into_error().kind())?;
     if let Some(tag) = found.as_ref().and_then(Record::principal_tag) {
         let listed = store.by_principal(&tag, None, 10).expect("a listing").ids;
@@ -217,25 +257,16 @@ fn look(
 /// What every disk of every moment shows, against what was acknowledged; how many disks broke the
 /// promise.
 fn lost(durability: Durability) -> (u64, u64) {
-    let bench = Bench::new(durability);
+    let recorded = Recorded::new(durability);
     let id = new_id();
-    let root = inode(bench.folder.path());
-    let mut disk = Disk::default();
-    for name in ["records", "principals", "aside"] {
-        let folder = inode(&bench.folder.path().join(name));
-        disk.folders.entry(root).or_default().insert(name.to_owned(), folder);
-        disk.folders.insert(folder, BTreeMap::new());
-    }
-    let (made, acknowledged) = live(&bench, id);
+    let mut disk = recorded.disk();
+    let (made, acknowledged) = live(&recorded, id);
     let mut random = 1_u64;
     let (mut disks, mut broken) = (0, 0);
     for calls in 0..=made.len() {
         if calls > 0 {
             let effect = &made[calls - 1].effect;
             disk.make(effect);
-            if let Effect::Link { to, is_folder: true, .. } = effect {
-                disk.folders.entry(*to).or_default();
-            }
             if *effect == Effect::None {
                 continue;
             }
@@ -253,7 +284,7 @@ fn lost(durability: Durability) -> (u64, u64) {
                 }
             });
             disks += 1;
-            let kept = match look(&bench, root, &left, &id) {
+            let kept = match look(&recorded, &left, &id) {
                 Ok(found) => allowed.contains(&found),
                 // Half of a creation that nobody was told of.
                 Err(ErrorKind::Corrupt) => calls < acknowledged[0].calls,
@@ -270,6 +301,35 @@ fn a_loss_of_power_at_any_moment_loses_no_synced_change() {
     let (disks, broken) = lost(Durability::Synced);
     assert!(disks > 500, "{disks} disks");
     assert_eq!(broken, 0, "of {disks} disks");
+}
+
+/// One process dies between removing a file and syncing its folder; another is asked to remove the
+/// session too, finds nothing, and says so.
+#[test]
+fn a_loss_of_power_brings_nothing_back_that_was_answered_to_be_gone() {
+    let recorded = Recorded::new(Durability::Synced);
+    let Recorded { store, shim, clock, .. } = &recorded;
+    let [id, other] = [new_id(), new_id()];
+    let later = clock.now().saturating_add(std::time::Duration::from_secs(600));
+    for id in [id, other] {
+        let record = tagged(id, 1, later, None, b"value");
+        let put = store.put(&record, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+        assert_eq!(put.expect("put"), Outcome::Stored);
+    }
+    let mut disk = recorded.disk();
+    shim.end().iter().for_each(|made| disk.make(&made.effect));
+    shim.begin(Fate::Whole);
+    assert_eq!(store.remove(&other, None).expect("remove"), Removal::Removed);
+    let made = shim.end();
+    let sync = made.iter().position(|made| made.name == "sync folder").expect("a sync");
+    shim.begin(Fate::Before(sync));
+    assert!(store.remove(&id, None).is_err());
+    shim.end().iter().for_each(|made| disk.make(&made.effect));
+    assert!(look(&recorded, &disk.lose_power(|| false), &id).is_ok_and(|found| found.is_some()));
+    shim.begin(Fate::Whole);
+    assert_eq!(store.remove(&id, None).expect("remove"), Removal::Gone);
+    shim.end().iter().for_each(|made| disk.make(&made.effect));
+    assert_eq!(look(&recorded, &disk.lose_power(|| false), &id), Ok(None));
 }
 
 /// The simulation can tell: without syncs it finds what is lost.

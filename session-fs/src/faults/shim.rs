@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    calls::{Calls, Errno, Modified, Open, Patience, Stat},
+    calls::{Calls, Errno, Moment, Open, Patience, Stat},
     system::System,
 };
 
@@ -26,6 +26,8 @@ pub(super) enum Fate {
     Short(usize, usize),
     /// This one fails, and the process goes on.
     Fails(usize, Errno),
+    /// Every sync of a folder fails, and the process goes on.
+    FolderSyncsFail(Errno),
     /// Every write writes one byte at a time.
     Trickle,
     /// No call answers from memory: an old system, or a cold cache.
@@ -54,6 +56,7 @@ pub(super) enum Effect {
 }
 
 type Observer = Box<dyn Fn() + Send>;
+type Gate = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -61,6 +64,8 @@ struct State {
     dead: bool,
     made: Vec<Made>,
     observer: Option<Observer>,
+    gate: Option<Gate>,
+    now: Option<Moment>,
 }
 
 #[derive(Clone, Default)]
@@ -76,12 +81,23 @@ impl Shim {
         self.state().observer = Some(Box::new(observer));
     }
 
+    /// Lets all that was changed so far be long ago.
+    pub(super) fn long_after(&self) {
+        self.state().now = Some(Moment { seconds: i64::MAX, nanos: 0 });
+    }
+
+    /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
+    pub(super) fn slow_folder_syncs(&self, gate: impl Fn() + Send + Sync + 'static) {
+        self.state().gate = Some(Arc::new(gate));
+    }
+
     /// What was called since the beginning; from here on everything takes place.
     pub(super) fn end(&self) -> Vec<Made> {
         let mut state = self.state();
         state.fate = Fate::Whole;
         state.dead = false;
         state.observer = None;
+        state.gate = None;
         std::mem::take(&mut state.made)
     }
 
@@ -145,7 +161,7 @@ fn quiet<T>(done: Result<T, Errno>) -> Result<(T, Effect), Errno> {
 }
 
 fn inode(file: BorrowedFd<'_>) -> Inode {
-    System.stat(file).expect("an opened file").inode
+    System::NATIVE.stat(file).expect("an opened file").inode
 }
 
 /// The folder that the last part of `path` is in, and that part.
@@ -153,13 +169,17 @@ fn place(folder: BorrowedFd<'_>, path: &str) -> Option<(Inode, String)> {
     match path.rsplit_once('/') {
         None => Some((inode(folder), path.to_owned())),
         Some((parent, name)) => {
-            let stat = System.stat_name(folder, parent).ok()?;
+            let stat = System::NATIVE.stat_name(folder, parent).ok()?;
             Some((stat.inode, name.to_owned()))
         }
     }
 }
 
 impl Calls for Shim {
+    fn now(&self) -> Option<Moment> {
+        self.state().now
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -178,8 +198,8 @@ impl Calls for Shim {
             if cold {
                 return Err(Errno::AGAIN);
             }
-            let missing = System.stat_name(folder, path).is_err();
-            let file = System.open(folder, path, how, patience)?;
+            let missing = System::NATIVE.stat_name(folder, path).is_err();
+            let file = System::NATIVE.open(folder, path, how, patience)?;
             let effect = match place(folder, path) {
                 Some((folder, name)) if missing => {
                     Effect::Link { folder, name, to: inode(file.as_fd()), is_folder: false }
@@ -197,7 +217,7 @@ impl Calls for Shim {
         at: u64,
         patience: Patience,
     ) -> Result<usize, Errno> {
-        self.call("read", || quiet(System.read(file, buffer, at, patience)))
+        self.call("read", || quiet(System::NATIVE.read(file, buffer, at, patience)))
     }
 
     fn write(&self, file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
@@ -210,7 +230,7 @@ impl Calls for Shim {
         self.call("write", || {
             let mut done = 0;
             while done < bytes.len() {
-                done += System.write(file, &bytes[done..], at + done as u64)?;
+                done += System::NATIVE.write(file, &bytes[done..], at + done as u64)?;
             }
             let at = usize::try_from(at).expect("a small file");
             Ok((done, Effect::Write { file: inode(file), at, bytes: bytes.to_vec() }))
@@ -218,15 +238,15 @@ impl Calls for Shim {
     }
 
     fn stat(&self, file: BorrowedFd<'_>) -> Result<Stat, Errno> {
-        self.call("stat", || quiet(System.stat(file)))
+        self.call("stat", || quiet(System::NATIVE.stat(file)))
     }
 
     fn stat_name(&self, folder: BorrowedFd<'_>, path: &str) -> Result<Stat, Errno> {
-        self.call("stat name", || quiet(System.stat_name(folder, path)))
+        self.call("stat name", || quiet(System::NATIVE.stat_name(folder, path)))
     }
 
     fn lock(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call("lock", || quiet(System.lock(file)))
+        self.call("lock", || quiet(System::NATIVE.lock(file)))
     }
 
     fn rename(
@@ -235,7 +255,7 @@ impl Calls for Shim {
         to: (BorrowedFd<'_>, &str),
     ) -> Result<(), Errno> {
         self.call("rename", || {
-            System.rename(from, to)?;
+            System::NATIVE.rename(from, to)?;
             let (folder, from) = place(from.0, from.1).expect("a folder");
             let (to_folder, to) = place(to.0, to.1).expect("a folder");
             Ok(((), Effect::Rename { folder, from, to_folder, to }))
@@ -244,7 +264,7 @@ impl Calls for Shim {
 
     fn unlink(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("unlink", || {
-            System.unlink(folder, path)?;
+            System::NATIVE.unlink(folder, path)?;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Unlink { folder, name }))
         })
@@ -252,8 +272,8 @@ impl Calls for Shim {
 
     fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("make folder", || {
-            System.make_folder(folder, path)?;
-            let to = System.stat_name(folder, path)?.inode;
+            System::NATIVE.make_folder(folder, path)?;
+            let to = System::NATIVE.stat_name(folder, path)?.inode;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Link { folder, name, to, is_folder: true }))
         })
@@ -265,11 +285,21 @@ impl Calls for Shim {
     }
 
     fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call("sync folder", || Ok(((), Effect::SyncFolder { folder: inode(folder) })))
+        let gate = self.state().gate.clone();
+        let synced = || Ok(((), Effect::SyncFolder { folder: inode(folder) }));
+        self.call("sync folder", || {
+            if let Some(gate) = gate {
+                gate();
+            }
+            match self.state().fate {
+                Fate::FolderSyncsFail(errno) => Err(errno),
+                _ => synced(),
+            }
+        })
     }
 
-    fn set_modified(&self, file: BorrowedFd<'_>, modified: Modified) -> Result<(), Errno> {
-        self.call("set modified", || quiet(System.set_modified(file, modified)))
+    fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
+        self.call("set modified", || quiet(System::NATIVE.set_modified(file, modified)))
     }
 
     fn list(
@@ -278,6 +308,6 @@ impl Calls for Shim {
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
         self.call("list", || quiet(Ok(())))?;
-        System.list(folder, each)
+        System::NATIVE.list(folder, each)
     }
 }

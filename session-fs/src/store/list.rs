@@ -76,6 +76,9 @@ impl<C: Calls> Store<C> {
             {
                 Ok(folder) => folder,
                 Err(Errno::NOENT) => return self.absent(),
+                // Something else is in the place of a folder: no session was ever in it. What cannot
+                // be read is an error, for a listing must not name too few.
+                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(()),
                 Err(errno) => return Err(errno).during("opening a folder to list it")?,
             };
         let mut tell = |name: &[u8]| {

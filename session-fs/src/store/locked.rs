@@ -56,6 +56,7 @@ impl<C: Calls> Store<C> {
         };
         let name = Name::record(id);
         loop {
+            let opened_at = self.calls.now();
             let Some(file) = self.open_record(id, &name, how, patience)? else { return Ok(None) };
             self.wait_for(file.as_fd(), deadline, patience)?;
             let stat = self.calls.stat(file.as_fd()).during("looking at a session's file")?;
@@ -63,7 +64,11 @@ impl<C: Calls> Store<C> {
                 return Err(foreign().into());
             }
             // Whoever held the lock before may have removed the file, or put a larger one in its
-            // place. The count of its links does not tell: a backup may hold another.
+            // place. The count of its links does not tell: a backup may hold another. That it was
+            // not changed since its name led to it does, and spares looking at the name.
+            if stat.links == 1 && opened_at.is_some_and(|opened| stat.is_older_than(opened)) {
+                return Ok(Some(Locked { file, stat, _held: held }));
+            }
             match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
                 Ok(named) if named.inode == stat.inode => {
                     return Ok(Some(Locked { file, stat, _held: held }));

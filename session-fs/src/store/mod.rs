@@ -7,6 +7,7 @@ mod locked;
 mod open;
 mod read;
 mod sweep;
+mod sync;
 mod write;
 
 use std::{
@@ -24,7 +25,7 @@ use session_core::{Clock, Result};
 pub(crate) use self::sweep::Pass;
 use crate::{
     Durability,
-    calls::{Calls, Open, Patience},
+    calls::Calls,
     config::Sharing,
     error::{During, removed},
     names::Shard,
@@ -44,13 +45,13 @@ pub(crate) struct Store<C = System> {
     principals: OwnedFd,
     aside: OwnedFd,
     stripes: Stripes,
-    settled: [Shards; 2],
+    syncs: sync::Syncs,
     guard: sweep::Guard,
     damaged: AtomicU64,
 }
 
 /// One of the two trees of shards.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Tree {
     Records,
     Principals,
@@ -85,25 +86,6 @@ impl<C: Calls> Store<C> {
             Err(errno) => Err(errno).during("making a folder")?,
         }
     }
-
-    /// The names in a shard, and the shard's own, are on the disk when this returns.
-    fn sync_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
-        let parent = self.tree(tree);
-        let folder = self
-            .calls
-            .open(parent, shard.name().as_str(), Open::Folder, Patience::Blocking)
-            .during("opening a folder to sync it")?;
-        self.calls.sync_folder(folder.as_fd()).during("syncing a folder")?;
-        let known = match tree {
-            Tree::Records => &self.settled[0],
-            Tree::Principals => &self.settled[1],
-        };
-        if !known.contains(shard) {
-            self.calls.sync_folder(parent).during("syncing a folder")?;
-            known.insert(shard);
-        }
-        Ok(())
-    }
 }
 
 impl<C: Calls> fmt::Debug for Store<C> {
@@ -112,29 +94,5 @@ impl<C: Calls> fmt::Debug for Store<C> {
             .field("durability", &self.durability)
             .field("sharing", &self.sharing)
             .finish_non_exhaustive()
-    }
-}
-
-/// Shards whose own names this process has seen on the disk.
-struct Shards([AtomicU64; 64]);
-
-impl Shards {
-    fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
-    }
-
-    fn contains(&self, shard: Shard) -> bool {
-        let (word, bit) = self.place(shard);
-        word.load(Ordering::Relaxed) & bit != 0
-    }
-
-    fn insert(&self, shard: Shard) {
-        let (word, bit) = self.place(shard);
-        word.fetch_or(bit, Ordering::Relaxed);
-    }
-
-    fn place(&self, shard: Shard) -> (&AtomicU64, u64) {
-        let number = usize::from(shard.number());
-        (&self.0[number / 64], 1 << (number % 64))
     }
 }

@@ -9,9 +9,9 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 use session_core::{Error, ErrorKind, Result};
 
-use super::{Shards, Store, sweep};
+use super::{Store, sweep, sync};
 use crate::{
-    FsConfig,
+    Durability, FsConfig,
     calls::{Calls, Errno, Open, Patience, Stat},
     config::Sharing,
     error::{Cause, During, config},
@@ -23,8 +23,8 @@ const FORMAT: &[u8] = b"session-fs 1\n";
 
 impl<C: Calls> Store<C> {
     pub(crate) fn open(config: &FsConfig, calls: C) -> Result<Self> {
-        let root = open_root(&calls, &config.path)?;
-        check_format(&calls, root.as_fd())?;
+        let (root, made) = open_root(&calls, &config.path)?;
+        check_format(&calls, root.as_fd(), config.durability)?;
         let [records, principals, aside] = [RECORDS, PRINCIPALS, ASIDE].map(|name| {
             made_folder(&calls, root.as_fd(), name)
                 .map_err(|cause| refused(cause, "making its folders"))
@@ -37,7 +37,10 @@ impl<C: Calls> Store<C> {
         if config.sharing == Sharing::Processes {
             check_locks(&calls, swept.as_fd())?;
         }
-        let guard = sweep::Guard::read(&calls, swept.as_fd());
+        if config.durability == Durability::Synced {
+            settle(&calls, root.as_fd(), made)
+                .map_err(|cause| refused(cause, "syncing it and its parent"))?;
+        }
         Ok(Self {
             calls,
             clock: config.clock.clone(),
@@ -49,8 +52,8 @@ impl<C: Calls> Store<C> {
             principals,
             aside,
             stripes: Stripes::new(),
-            settled: [Shards::new(), Shards::new()],
-            guard,
+            syncs: sync::Syncs::new(),
+            guard: sweep::Guard::default(),
             damaged: AtomicU64::new(0),
         })
     }
@@ -58,10 +61,10 @@ impl<C: Calls> Store<C> {
 
 /// Opens the folder of the user's choice, made with mode 0700 if it is not there. This is the one
 /// look-up by path.
-fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<OwnedFd> {
+fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<(OwnedFd, Made)> {
     let made = match rustix::fs::mkdir(path, Mode::RWXU) {
-        Ok(()) => true,
-        Err(Errno::EXIST) => false,
+        Ok(()) => Made::Now,
+        Err(Errno::EXIST) => Made::Before,
         Err(Errno::NOENT) => {
             return Err(config("the parent of the folder for sessions is missing: create it"));
         }
@@ -81,14 +84,33 @@ fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<OwnedFd> {
             return Err(refused(Cause { step: "opening the folder", errno }, "opening it"));
         }
     };
-    if made {
+    if made == Made::Now {
         // Whatever the umask took away; it never gives.
         rustix::fs::fchmod(&root, Mode::RWXU)
             .during("setting permissions")
             .map_err(|cause| refused(cause, "setting its permissions"))?;
     }
     check_access(&calls.stat(root.as_fd()).during("looking at the folder")?)?;
-    Ok(root)
+    Ok((root, made))
+}
+
+/// When the folder was made.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Made {
+    Now,
+    /// By an earlier process, which may have died before it synced anything, or by the user.
+    Before,
+}
+
+/// The name of the folder, and the names in it, are on the disk when this returns.
+fn settle<C: Calls>(calls: &C, root: BorrowedFd<'_>, made: Made) -> Result<(), Cause> {
+    calls.sync_folder(root).during("syncing the folder")?;
+    let parent = calls
+        .open(root, "..", Open::Folder, Patience::Blocking)
+        .during("opening the folder's parent")
+        .and_then(|parent| calls.sync_folder(parent.as_fd()).during("syncing the folder's parent"));
+    // A parent that may not be read is no reason to refuse a folder that was there before.
+    if made == Made::Now { parent } else { Ok(()) }
 }
 
 fn check_access(stat: &Stat) -> Result<()> {
@@ -107,7 +129,7 @@ fn check_access(stat: &Stat) -> Result<()> {
 }
 
 /// A folder that a later release laid out differently must not be mixed up with ours.
-fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>) -> Result<()> {
+fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>, durability: Durability) -> Result<()> {
     let refuse = |cause| refused(cause, "writing to it");
     let file = calls
         .open(root, LAYOUT, Open::Create, Patience::Blocking)
@@ -118,14 +140,19 @@ fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>) -> Result<()> {
         .read(file.as_fd(), &mut found, 0, Patience::Blocking)
         .during("reading a file")
         .map_err(refuse)?;
-    // A shorter text is a beginning that was never finished: all who write here write the same.
-    if FORMAT.starts_with(&found[..len]) {
-        let mut at = len;
+    // A shorter text is a beginning that was never finished: all who write here write the same. So
+    // are zeros, which a loss of power may leave in its place.
+    let zeros = found[..len].iter().all(|byte| *byte == 0);
+    if zeros || FORMAT.starts_with(&found[..len]) {
+        let mut at = if zeros { 0 } else { len };
         while at < FORMAT.len() {
             at += calls
                 .write(file.as_fd(), &FORMAT[at..], at as u64)
                 .during("writing a file")
                 .map_err(refuse)?;
+        }
+        if durability == Durability::Synced {
+            calls.sync_data(file.as_fd()).during("syncing a file").map_err(refuse)?;
         }
         return Ok(());
     }

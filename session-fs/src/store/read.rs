@@ -10,11 +10,15 @@ use crate::{
     calls::{Calls, Errno, Open, Patience},
     error::{Cause, During, Stop, Try, damaged, foreign, future},
     names::Name,
-    slots::{self, BLOCK, Parsed, View},
+    slots::{self, BLOCK, Geometry, Parsed, View},
 };
 
 /// How often a file that looks torn is read again before its lock is asked for.
 const LOOKS: usize = 4;
+
+/// The longest file that is read where a verb is polled: copying and checking one takes as long as
+/// a few hops.
+const INLINE: usize = 256 * 1024;
 
 /// Room for the bytes of a file.
 pub(super) struct Buffer {
@@ -89,7 +93,10 @@ impl<C: Calls> Store<C> {
         if let Err(Stop::Failed(error)) = &found
             && error.kind() == ErrorKind::Corrupt
         {
-            self.set_aside(id, &locked)?;
+            // A file that cannot be moved is as damaged as one that can.
+            if let Err(error) = self.set_aside(id, &locked) {
+                tracing::warn!(%error, "the file of a session is damaged and stays where it is");
+            }
         }
         found
     }
@@ -108,16 +115,16 @@ impl<C: Calls> Store<C> {
             errno => Stop::from(Cause { step: STEP, errno }),
         };
         let len = self.calls.read(file, &mut buffer.block, 0, patience).map_err(not_read)?;
+        if len == BLOCK && buffer.block.iter().all(|byte| *byte == 0) {
+            return self.read_zeros(file, buffer, patience);
+        }
         let wanted = match slots::parse_block(&buffer.block[..len]) {
             Parsed::Larger(wanted) => wanted,
-            // Only a longer file has zeros and then something else.
-            Parsed::Blank
-                if len == BLOCK && self.calls.stat(file).during(STEP)?.len > len as u64 =>
-            {
-                return Ok(Parsed::Foreign);
-            }
             parsed => return Ok(parsed),
         };
+        if patience == Patience::Inline && wanted > INLINE {
+            return Err(Stop::WouldBlock);
+        }
         buffer.large.resize(wanted, 0);
         let len = self.calls.read(file, &mut buffer.large, 0, patience).map_err(not_read)?;
         if patience == Patience::Inline {
@@ -128,6 +135,31 @@ impl<C: Calls> Store<C> {
             }
         }
         Ok(slots::parse_file(&buffer.large[..len]))
+    }
+
+    /// Tells what a file is whose first block is zeros. A loss of power may leave the length of a
+    /// file of ours and none of its blocks, or others than the first.
+    fn read_zeros<'a>(
+        &self,
+        file: BorrowedFd<'_>,
+        buffer: &'a mut Buffer,
+        patience: Patience,
+    ) -> Try<Parsed<'a>> {
+        let step = "reading a session's file";
+        let len = usize::try_from(self.calls.stat(file).during(step)?.len).unwrap_or(usize::MAX);
+        if len <= BLOCK {
+            return Ok(Parsed::Blank);
+        }
+        if len > Geometry::longest_file() {
+            return Ok(Parsed::Foreign);
+        }
+        if patience == Patience::Inline {
+            return Err(Stop::WouldBlock);
+        }
+        buffer.large.resize(len, 0);
+        let len = self.calls.read(file, &mut buffer.large, 0, patience).during(step)?;
+        let blank = buffer.large[..len].iter().all(|byte| *byte == 0);
+        Ok(if blank { Parsed::Blank } else { Parsed::Damaged })
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Store, Tree,
     locked::Locked,
     read::{Buffer, record},
+    sweep::hint,
 };
 use crate::{
     Durability,
@@ -18,6 +19,10 @@ use crate::{
     names::{Name, Shard},
     slots::{self, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
 };
+
+/// The largest record that is written where a put is polled: it dirties one page, or two. The more
+/// a write dirties, the likelier the system lets the writer wait for the disk.
+const INLINE: usize = slots::BLOCK / 2;
 
 /// What is under the lock: a record, live or expired, or a file without one.
 type Held<'a> = Option<(Record, View<'a>)>;
@@ -30,6 +35,9 @@ impl<C: Calls> Store<C> {
         let how = match (expect, patience) {
             // A new name is a change of a folder, and a sync is a wait.
             (Expect::Absent, Patience::Inline) => return Err(Stop::WouldBlock),
+            (Expect::Version(_), Patience::Inline) if new.encoded_len() > INLINE => {
+                return Err(Stop::WouldBlock);
+            }
             (Expect::Version(_), Patience::Inline) if self.durability == Durability::Synced => {
                 return Err(Stop::WouldBlock);
             }
@@ -99,38 +107,57 @@ impl<C: Calls> Store<C> {
     pub(crate) fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
         let patience = Patience::Blocking;
         let Some(locked) = self.lock(id, Open::Write, patience).map_err(Stop::into_error)? else {
+            self.settle_absence(id)?;
             return Ok(Removal::Gone);
         };
         let mut buffer = Buffer::new();
-        let held = self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error)?;
-        let old = match held {
-            Some((old, _)) if !old.is_expired(self.clock.now()) => old,
-            _ => return Ok(Removal::Gone),
+        let held = match self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error) {
+            // A damaged file was moved aside, which is all that was asked for.
+            Err(error)
+                if error.kind() == ErrorKind::Corrupt && !self.still_named(id, &locked)? =>
+            {
+                self.settle_absence(id)?;
+                return Ok(Removal::Gone);
+            }
+            held => held?,
         };
-        if only.is_some_and(|version| version != old.version()) {
-            return Ok(Removal::Conflict);
+        let (answer, tag) = match held {
+            None => (Removal::Gone, None),
+            Some((old, _)) if old.is_expired(self.clock.now()) => {
+                (Removal::Gone, old.principal_tag())
+            }
+            Some((old, _)) if only.is_some_and(|version| version != old.version()) => {
+                return Ok(Removal::Conflict);
+            }
+            Some((old, _)) => (Removal::Removed, old.principal_tag()),
+        };
+        self.unlink(id)?;
+        // Before what points to it: a session that comes back must not be missing in a listing.
+        self.settle_absence(id)?;
+        if let Some(tag) = tag {
+            self.drop_entry(&tag, id);
         }
-        self.discard(id, old.principal_tag().as_ref())?;
-        Ok(Removal::Removed)
+        Ok(answer)
     }
 
-    /// Takes the file of a record away, and then what points to it.
+    /// Takes the file of a record away that nobody was told of or that is expired, and then what
+    /// points to it. It may come back after a loss of power, as absent as before.
     pub(super) fn discard(
         &self,
         id: &SessionId,
         tag: Option<&session_core::PrincipalTag>,
     ) -> Result<()> {
-        let name = Name::record(id);
-        self.calls
-            .unlink(self.records.as_fd(), name.as_str())
-            .during("removing a session's file")?;
-        if self.durability == Durability::Synced {
-            self.sync_shard(Tree::Records, Shard::of(id))?;
-        }
+        self.unlink(id)?;
         if let Some(tag) = tag {
             self.drop_entry(tag, id);
         }
         Ok(())
+    }
+
+    fn unlink(&self, id: &SessionId) -> Result<()> {
+        let name = Name::record(id);
+        let unlinked = self.calls.unlink(self.records.as_fd(), name.as_str());
+        Ok(unlinked.during("removing a session's file")?)
     }
 
     fn held<'a>(
@@ -187,6 +214,10 @@ impl<C: Calls> Store<C> {
                 );
             }
             return Err(error.into());
+        }
+        let hint = hint::write(new.expires_at(), self.clock.now());
+        if let Err(errno) = self.calls.set_modified(locked.file.as_fd(), hint) {
+            tracing::debug!(%errno, "a new file was left without a hint for the sweep");
         }
         self.settle(id, locked.file.as_fd(), Settled::No)?;
         Ok(())

@@ -63,6 +63,19 @@ fn a_folder_of_a_later_layout_is_refused_and_kept() {
     assert_eq!(fs::read(folder.path().join("layout")).expect("read"), b"session-fs 2\n");
 }
 
+/// A loss of power may leave the length of a file and nothing else.
+#[test]
+fn a_folder_whose_layout_never_reached_the_disk_is_laid_out_again() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let layout = folder.path().join("layout");
+    for left in [&b""[..], b"session", &[0; 13]] {
+        fs::write(&layout, left).expect("write");
+        let config = FsConfig::new(folder.path()).without_background_sweep();
+        drop(FileBackedSessionManager::with_config(&config).expect("a manager"));
+        assert_eq!(fs::read(&layout).expect("read"), b"session-fs 1\n");
+    }
+}
+
 #[test]
 fn a_path_in_an_error_would_be_a_leak_and_none_is_there() {
     let parent = tempfile::tempdir().expect("a folder for the test");
@@ -108,6 +121,24 @@ fn a_folder_that_is_swapped_while_in_use_changes_nothing() {
     fs::rename(&moved, store.folder.path()).expect("moved back");
 }
 
+/// Waits until what is changed from now on is dated well after the last change of `file`.
+#[cfg(target_os = "linux")]
+fn a_tick_later(file: &std::path::Path, probe: &std::path::Path) {
+    use std::os::unix::fs::MetadataExt;
+
+    let changed = |path| {
+        let metadata = fs::metadata(path).expect("there");
+        std::time::Duration::new(
+            u64::try_from(metadata.ctime()).expect("after 1970"),
+            u32::try_from(metadata.ctime_nsec()).expect("below a second"),
+        )
+    };
+    let before = changed(file);
+    while fs::write(probe, b"").is_ok()
+        && changed(probe) < before + std::time::Duration::from_millis(20)
+    {}
+}
+
 /// A backup of hard links keeps a file alive whose name is gone, or another file's.
 #[cfg(target_os = "linux")]
 #[test]
@@ -120,6 +151,7 @@ fn a_writer_that_waited_for_a_file_whose_name_is_gone_writes_nothing_into_a_back
     let backup = backup.path().join("copy");
     fs::hard_link(&path, &backup).expect("linked");
     let before = fs::read(&backup).expect("read");
+    a_tick_later(&path, &backup.with_extension("probe"));
     let other = fs::File::open(&path).expect("opened");
     other.lock().expect("locked, as another process would");
     let next = record(*old.id(), 2, store.idle(), b"next");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use session_core::{Clock, Expect, ListSessions, Outcome, PrincipalTag};
+use session_core::{Clock, Expect, ListSessions, Outcome, PrincipalTag, Removal, SessionManager};
 use session_fs::{FileBackedSessionManager, FsConfig};
 
 use crate::{
@@ -161,6 +161,74 @@ fn a_clock_that_jumped_removes_nothing_for_an_hour() {
     store.clock.advance(Duration::from_secs(3_600));
     let believed = sweep();
     assert_eq!((believed.held_back, believed.removed), (false, 1), "the clock stays as it is");
+}
+
+/// Each of them sees the clock a day ahead of the sweep before it, and none lives for an hour.
+#[test]
+fn processes_that_come_once_a_day_and_sweep_are_not_held_back_for_ever() {
+    let store = Store::new();
+    let sweep = || {
+        let restarted = open(store.folder.path(), &store.clock);
+        block_on(restarted.sweep_now(|_| {})).expect("sweep")
+    };
+    assert!(!sweep().held_back);
+    store.created(b"expired by the next one");
+    let swept: Vec<_> = (0..4)
+        .map(|_| {
+            store.clock.advance(Duration::from_secs(25 * 3_600));
+            sweep()
+        })
+        .collect();
+    assert_eq!(swept.iter().map(|swept| swept.removed).collect::<Vec<_>>(), [0, 1, 0, 0]);
+    assert_eq!(store.count("records"), 0);
+}
+
+#[test]
+fn a_doubt_outlives_the_process_that_had_it() {
+    let store = Store::new();
+    let sweep = || {
+        let restarted = open(store.folder.path(), &store.clock);
+        block_on(restarted.sweep_now(|_| {})).expect("sweep").held_back
+    };
+    assert!(!sweep());
+    store.clock.advance(Duration::from_secs(366 * 86_400));
+    let held = [0, 1_800, 1_799, 1].map(|pause| {
+        store.clock.advance(Duration::from_secs(pause));
+        sweep()
+    });
+    assert_eq!(held, [true, true, true, false], "an hour after the first doubt");
+    store.clock.advance(Duration::from_secs(86_400));
+    assert!(!sweep(), "the clock is believed from then on");
+}
+
+#[test]
+fn what_is_no_folder_among_the_folders_stops_neither_a_sweep_nor_a_scan() {
+    let store = Store::new();
+    let records: Vec<_> = (0..3).map(|_| store.created(b"value")).collect();
+    let free = (0..4096_u16)
+        .map(|number| store.folder.path().join("records").join(format!("{number:03x}")))
+        .filter(|path| !path.exists());
+    for (at, path) in free.take(2).enumerate() {
+        match at {
+            0 => fs::write(path, b"not ours").expect("write"),
+            _ => std::os::unix::fs::symlink("/nowhere", path).expect("link"),
+        }
+    }
+    let scanned = block_on(store.manager.scan(None, 10)).expect("a scan").ids;
+    assert_eq!(scanned.len(), records.len());
+    store.clock.advance(IDLE);
+    let swept = block_on(store.manager.sweep_now(|_| {})).expect("sweep");
+    assert_eq!((swept.removed, swept.unreadable_folders), (3, 2));
+}
+
+#[test]
+fn removing_an_expired_session_leaves_no_file() {
+    let store = Store::new();
+    let record = store.created(b"value");
+    store.clock.advance(IDLE);
+    let removed = block_on(store.manager.remove(record.id(), None));
+    assert_eq!(removed.map_err(|error| error.kind()), Ok(Removal::Gone));
+    assert_eq!(store.count("records"), 0);
 }
 
 #[test]

@@ -3,9 +3,13 @@
 //! Expired sessions are absent for every reader at once, so nothing depends on when they are
 //! removed. After a step of the clock that nothing explains, removing waits for an hour: time to
 //! set the clock right before sessions are gone for good.
+//!
+//! What is known is kept in the folder, in the file `swept`, for processes that live shorter than a
+//! doubt: when a sweep last believed the clock and since when it is doubted (8 bytes each,
+//! milliseconds, zero if it is not), and the CRC-32 of these. Numbers are little-endian.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::AsFd,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -14,7 +18,7 @@ use session_core::Timestamp;
 
 use super::super::Store;
 use crate::{
-    calls::{Calls, Open, Patience},
+    calls::{Calls, Errno, Open, Patience},
     names::SWEPT,
 };
 
@@ -22,57 +26,104 @@ use crate::{
 const STEP: Duration = Duration::from_secs(24 * 3600);
 /// For how long it does.
 const DOUBT: Duration = Duration::from_secs(3600);
+/// Often enough for what is compared with a day.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
+/// What this process knows, should the file not tell.
+#[derive(Debug, Default)]
 pub(crate) struct Guard(Mutex<State>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
+    known: Option<Noted>,
+    /// What is in the file is older, because writing it failed.
+    unsaved: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Noted {
     /// When a sweep last believed the clock.
-    last: Option<Timestamp>,
-    doubted_until: Option<Timestamp>,
+    last: Timestamp,
+    doubted_since: Option<Timestamp>,
 }
 
 impl Guard {
-    /// What the last sweep, perhaps of another process, left in the folder.
-    pub(in crate::store) fn read<C: Calls>(calls: &C, file: BorrowedFd<'_>) -> Self {
-        Self(Mutex::new(State { last: last(calls, file), doubted_until: None }))
-    }
-
     /// Whether a step of a sweep may remove what is expired at `now`.
     pub(super) fn may_remove<C: Calls>(&self, now: Timestamp, store: &Store<C>) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = state.last.map_or(Duration::ZERO, |last| now.saturating_since(last));
-        match state.doubted_until {
-            Some(until) if step > STEP && now < until => return false,
-            Some(_) => state.doubted_until = None,
-            None if step > STEP => {
-                state.doubted_until = Some(now.saturating_add(DOUBT));
-                tracing::warn!(
-                    days = step.as_secs() / 86_400,
-                    "the clock is far ahead of the last sweep: nothing is removed for an hour; check the clock"
-                );
-                return false;
+        let in_file = if state.unsaved { None } else { store.noted() };
+        let before = in_file.or(state.known);
+        let after = before.map_or(Noted::believing(now), |before| before.at(now));
+        let newly = before.is_some_and(|before| before.doubted_since != after.doubted_since);
+        if let Some(before) = before.filter(|_| newly && after.doubted_since.is_some()) {
+            tracing::warn!(
+                days = now.saturating_since(before.last).as_secs() / 86_400,
+                "the clock is far ahead of the last sweep: nothing is removed for an hour; check the clock"
+            );
+        }
+        let since = |before: Noted| {
+            after.last.saturating_since(before.last).max(before.last.saturating_since(after.last))
+        };
+        if newly || before.is_none_or(|before| since(before) >= NOTED_EVERY) {
+            let written = store.note(after);
+            state.unsaved = written.is_err();
+            if let Err(errno) = written {
+                tracing::debug!(%errno, "the time of the sweep was not noted");
             }
-            None => {}
         }
-        // Once a minute is often enough for what is compared with a day.
-        if step >= Duration::from_secs(60) || state.last.is_none() {
-            store.remember_sweep(now);
+        state.known = Some(after);
+        after.doubted_since.is_none()
+    }
+}
+
+impl Noted {
+    const BYTES: usize = 20;
+
+    fn believing(now: Timestamp) -> Self {
+        Self { last: now, doubted_since: None }
+    }
+
+    /// What is to be noted by one who looks at `now`.
+    fn at(self, now: Timestamp) -> Self {
+        if now.saturating_since(self.last) <= STEP {
+            return Self::believing(now);
         }
-        state.last = Some(now);
-        true
+        match self.doubted_since {
+            Some(since) if now.saturating_since(since) >= DOUBT => Self::believing(now),
+            Some(since) if since <= now => self,
+            _ => Self { doubted_since: Some(now), ..self },
+        }
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let since = self.doubted_since.map_or(0, Timestamp::as_millis);
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.last.as_millis().to_le_bytes());
+        bytes[8..16].copy_from_slice(&since.to_le_bytes());
+        let sum = crc32fast::hash(&bytes[..16]);
+        bytes[16..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (noted, sum) = bytes.split_at_checked(16)?;
+        let (last, since) = noted.split_at_checked(8)?;
+        let time = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_le_bytes);
+        let since = time(since)?;
+        (crc32fast::hash(noted).to_le_bytes() == sum).then_some(Self {
+            last: Timestamp::from_millis(time(last)?),
+            doubted_since: (since != 0).then(|| Timestamp::from_millis(since)),
+        })
     }
 }
 
 impl<C: Calls> Store<C> {
     /// Whether some process swept that short a time ago, by what it left in the folder.
     pub(crate) fn swept_within(&self, time: Duration) -> bool {
-        let root = self.root.as_fd();
-        let file = self.calls.open(root, SWEPT, Open::Read, Patience::Blocking).ok();
         let now = self.clock.now();
-        file.and_then(|file| last(&self.calls, file.as_fd()))
-            .is_some_and(|last| last <= now && now.saturating_since(last) < time)
+        self.noted().is_some_and(|Noted { last, doubted_since }| {
+            doubted_since.is_none() && last <= now && now.saturating_since(last) < time
+        })
     }
 
     /// The right to sweep in the background, which one process has at a time; for as long as what
@@ -86,25 +137,22 @@ impl<C: Calls> Store<C> {
         Some(file)
     }
 
-    fn remember_sweep(&self, now: Timestamp) {
-        let mut bytes = [0; 12];
-        bytes[..8].copy_from_slice(&now.as_millis().to_le_bytes());
-        let sum = crc32fast::hash(&bytes[..8]);
-        bytes[8..].copy_from_slice(&sum.to_le_bytes());
-        let written = self
-            .calls
-            .open(self.root.as_fd(), SWEPT, Open::Create, Patience::Blocking)
-            .and_then(|file| self.calls.write(file.as_fd(), &bytes, 0));
-        if let Err(errno) = written {
-            tracing::debug!(%errno, "the time of the sweep was not noted");
-        }
+    fn noted(&self) -> Option<Noted> {
+        let file =
+            self.calls.open(self.root.as_fd(), SWEPT, Open::Read, Patience::Blocking).ok()?;
+        let mut bytes = [0; Noted::BYTES];
+        let len = self.calls.read(file.as_fd(), &mut bytes, 0, Patience::Blocking).ok()?;
+        Noted::from_bytes(&bytes[..len])
     }
-}
 
-fn last<C: Calls>(calls: &C, file: BorrowedFd<'_>) -> Option<Timestamp> {
-    let mut bytes = [0; 12];
-    let len = calls.read(file, &mut bytes, 0, Patience::Blocking).ok()?;
-    let (time, sum) = bytes.split_at(8);
-    (len == bytes.len() && crc32fast::hash(time).to_le_bytes() == sum)
-        .then(|| Timestamp::from_millis(u64::from_le_bytes(time.try_into().unwrap_or_default())))
+    fn note(&self, noted: Noted) -> Result<(), Errno> {
+        let root = self.root.as_fd();
+        let file = self.calls.open(root, SWEPT, Open::Create, Patience::Blocking)?;
+        let bytes = noted.to_bytes();
+        let mut done = 0;
+        while done < bytes.len() {
+            done += self.calls.write(file.as_fd(), &bytes[done..], done as u64)?;
+        }
+        Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! Clearing away what is expired, damaged or left over.
 
 mod guard;
-mod hint;
+pub(super) mod hint;
 
 use std::{ops::ControlFlow, os::fd::AsFd, time::Instant};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     SweepProgress,
-    calls::{Calls, Errno, Modified, Open, Patience},
+    calls::{Calls, Errno, Moment, Open, Patience},
     error::{During, Stop, Try},
     names::{Name, Named, Shard, parse_entry},
     slots::Parsed,
@@ -112,9 +112,13 @@ impl<C: Calls> Store<C> {
         {
             Ok(folder) => folder,
             Err(Errno::NOENT) => return self.absent(),
-            // Something else is in the way; it is not ours.
-            Err(Errno::NOTDIR | Errno::LOOP) => return Ok(()),
-            Err(errno) => return Err(errno).during("opening a folder to sweep it")?,
+            // One folder that cannot be read, or something else in its place, keeps nobody from
+            // the rest.
+            Err(errno) => {
+                progress.unreadable_folders += 1;
+                tracing::debug!(%errno, "a folder was passed over by the sweep");
+                return Ok(());
+            }
         };
         let mut each = |name: &[u8]| {
             *names += 1;
@@ -149,11 +153,15 @@ impl<C: Calls> Store<C> {
             }
             if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        Ok(self.calls.list(folder.as_fd(), &mut each).during("reading a folder")?)
+        if let Err(errno) = self.calls.list(folder.as_fd(), &mut each) {
+            progress.unreadable_folders += 1;
+            tracing::debug!(%errno, "a folder was not read to its end by the sweep");
+        }
+        Ok(())
     }
 
     /// When a regular file was modified; `None` for whatever else has the name.
-    fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Modified> {
+    fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Moment> {
         let name = std::str::from_utf8(name).ok()?;
         let stat = self.calls.stat_name(folder, name).ok()?;
         stat.regular.then_some(stat.modified)
@@ -162,7 +170,7 @@ impl<C: Calls> Store<C> {
     fn sweep_record(
         &self,
         id: &SessionId,
-        modified: Option<Modified>,
+        modified: Option<Moment>,
         now: Timestamp,
         progress: &mut SweepProgress,
     ) -> Try<()> {
@@ -230,7 +238,7 @@ impl<C: Calls> Store<C> {
         &self,
         tag: &session_core::PrincipalTag,
         id: &SessionId,
-        modified: Option<Modified>,
+        modified: Option<Moment>,
         now: Timestamp,
     ) -> Try<()> {
         let Some(modified) = modified else { return Ok(()) };

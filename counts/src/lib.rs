@@ -1,0 +1,21 @@
+//! How many instructions the hot paths take.
+//!
+//! A count is the same on a busy machine and on an idle one, so that a slow-down is a failing test
+//! anywhere. `counts PATH TIMES` goes a path so many times; callgrind counts the instructions of
+//! two such runs, and the difference is what the path takes.
+//!
+//! What the paths may take is in `counts/budget.txt`, with the compiler it was recorded with:
+//! another one compiles other instructions. `cargo run --release --package counts -- record`
+//! measures all and writes it anew.
+
+#![expect(clippy::missing_errors_doc, reason = "errors are lines for whoever runs the program")]
+
+mod budget;
+mod callgrind;
+mod paths;
+
+pub use self::{
+    budget::{Budget, Verdict},
+    callgrind::{compiler, count},
+    paths::{PATHS, Path},
+};
