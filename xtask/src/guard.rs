@@ -58,7 +58,7 @@ const WEB: &[&str] =
     &["actix", "axum", "http", "hyper", "poem", "rocket", "salvo", "tower", "warp"];
 
 /// Crates that bring sessions to a web framework: the only ones that may know it.
-const ADAPTERS: &[&str] = &["session-actix"];
+const ADAPTERS: &[&str] = &["session-actix", "session-actix-compat"];
 
 /// Looks at every crate that is built by users.
 pub(crate) fn run(packages: &[Package]) -> Result<(), String> {

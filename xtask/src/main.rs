@@ -10,6 +10,8 @@ mod examples;
 mod fuzz;
 mod guard;
 mod json;
+mod needs;
+mod parts;
 mod step;
 mod test;
 #[cfg(test)]
@@ -20,7 +22,8 @@ use std::{env, process::ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules
+  test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules;
+                                 browser, clients and redis can be left out
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags
   bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage

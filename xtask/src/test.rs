@@ -4,26 +4,25 @@ use std::{process::Stdio, time::Duration};
 
 use crate::{
     cargo::{Package, cargo, workspace},
-    guard,
+    guard, needs,
+    parts::{self, Part},
     step::{Step, Tally},
 };
 
-/// Parts that need more than Rust, git and a C compiler, and that a machine without it may leave
-/// out by name.
-///
-/// There is none now: everything runs everywhere.
-const OPTIONAL: &[&str] = &[];
-
 /// Runs all steps, or those up to the first that fails. The last line it prints is a summary.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let left_out = left_out(args, OPTIONAL)?;
     let (packages, _) = workspace()?;
+    let parts = parts::parts(&packages);
+    let left_out = parts::left_out(args, &parts)?;
     components_are_there()?;
+    let wanted: Vec<_> =
+        parts.iter().copied().filter(|it| !left_out.iter().any(|name| name == it.name)).collect();
+    needs::provide(&wanted)?;
     println!("== dependencies: what each crate builds on, as `cargo tree --locked` sees it");
     guard::run(&packages)?;
     let mut total = Tally::default();
     let mut times = Vec::new();
-    let steps = steps(&packages);
+    let steps = steps(&packages, &parts, &wanted);
     let all = steps.len();
     for (at, step) in steps.into_iter().enumerate() {
         println!("\n== {} of {all}, {}: {step}", at + 1, step.name);
@@ -49,8 +48,15 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 /// Quick ones first. Everything that runs is built in one profile, so that little is compiled
 /// twice.
-fn steps(packages: &[Package]) -> Vec<Step> {
-    let libraries = packages.iter().filter(|package| !package.targets("lib").is_empty());
+///
+/// Packages that are `parts` are tested in steps of their own, and only those of parts that are
+/// `wanted`.
+fn steps(packages: &[Package], parts: &[&Part], wanted: &[&Part]) -> Vec<Step> {
+    let is_a_part = |package: &Package| parts.iter().any(|it| it.package == package.name());
+    let is_wanted = |package: &Package| wanted.iter().any(|it| it.package == package.name());
+    let libraries = packages.iter().filter(|package| {
+        package.name().starts_with("session-") && !package.targets("lib").is_empty()
+    });
     let mut steps = vec![
         Step::new("format", "fmt --all --check"),
         Step::new("rules of the repository", "test --package xtask"),
@@ -64,9 +70,16 @@ fn steps(packages: &[Package]) -> Vec<Step> {
             &format!("clippy --package {name} --lib --no-default-features -- -D warnings"),
         )
     }));
-    steps.push(Step::new("tests", "test --workspace --exclude xtask --all-features"));
+    let mut tests = Step::new("tests", "test --workspace --exclude xtask --all-features");
+    for package in packages.iter().filter(|package| is_a_part(package)) {
+        tests.args.extend(["--exclude".to_owned(), package.name().to_owned()]);
+    }
+    steps.push(tests);
+    steps.extend(wanted.iter().map(|part| part.step()));
     // A crate that has no features was just tested without them.
-    steps.extend(libraries.filter(|package| package.has_features()).map(|package| {
+    let with_features = libraries
+        .filter(|package| package.has_features() && (!is_a_part(package) || is_wanted(package)));
+    steps.extend(with_features.map(|package| {
         let name = package.name();
         Step::new(
             format!("tests of {name} without features"),
@@ -79,30 +92,6 @@ fn steps(packages: &[Package]) -> Vec<Step> {
         Step { strict_docs: true, ..Step::new("docs", "doc --workspace --all-features --no-deps") },
     ]);
     steps
-}
-
-/// Names given with `--without`, each of which must be one of `optional`.
-fn left_out(args: &[String], optional: &[&str]) -> Result<Vec<String>, String> {
-    let mut names = Vec::new();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let list = match arg.strip_prefix("--without") {
-            Some("") => args.next().map(String::as_str),
-            Some(rest) => rest.strip_prefix('='),
-            None => return Err(format!("`{arg}` is not understood: there is `--without NAME,..`")),
-        };
-        let list = list.ok_or("`--without` needs the names of the parts to leave out")?;
-        for name in list.split(',') {
-            if !optional.contains(&name) {
-                let known = if optional.is_empty() { "none" } else { &optional.join(", ") };
-                return Err(format!("`{name}` cannot be left out; what can: {known}"));
-            }
-            if !names.iter().any(|it| it == name) {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    Ok(names)
 }
 
 /// Says at once how to get what a minimal installation of Rust lacks.
@@ -138,28 +127,40 @@ fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, left_out, summary};
-
-    fn names(args: &[&str]) -> Result<Vec<String>, String> {
-        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        left_out(&args, &["browser", "redis"])
-    }
-
-    #[test]
-    fn optional_parts_are_left_out_by_name() {
-        assert_eq!(names(&[]), Ok(vec![]));
-        assert_eq!(names(&["--without", "redis"]), Ok(vec!["redis".to_owned()]));
-        let both = Ok(vec!["browser".to_owned(), "redis".to_owned()]);
-        assert_eq!(names(&["--without", "browser,redis"]), both);
-        assert_eq!(names(&["--without=browser", "--without", "redis,browser"]), both);
-    }
+    use super::{Tally, steps, summary};
+    use crate::{
+        cargo::Package,
+        json::Json,
+        parts::{Part, parts},
+    };
 
     #[test]
-    fn a_name_nobody_knows_is_an_error() {
-        for args in [&["--without", "tests"][..], &["--without"], &["--without", ""], &["--quick"]]
-        {
-            assert!(names(args).is_err(), "{args:?}");
-        }
+    fn a_part_that_is_left_out_is_tested_in_no_step() {
+        let package = |name: &str| {
+            let text = format!(
+                r#"{{"name":"{name}","features":{{"tls":[]}},"targets":[{{"kind":["lib"],"name":"it"}}]}}"#
+            );
+            Package(Json::parse(&text).expect("JSON"))
+        };
+        let packages = ["session-fs", "session-redis", "xtask"].map(package);
+        let all = parts(&packages);
+        let lines = |wanted: &[&Part]| -> Vec<_> {
+            let steps = steps(&packages, &all, wanted).into_iter().map(|step| step.to_string());
+            steps.filter(|line| line.starts_with("cargo test")).collect()
+        };
+        let with = lines(&all);
+        let main = "cargo test --workspace --exclude xtask --all-features --exclude session-redis";
+        assert!(with.iter().any(|line| line == main), "{with:?}");
+        assert!(
+            with.iter().any(|line| line == "cargo test --package session-redis --all-features")
+        );
+        let without = lines(&[]);
+        assert!(without.iter().any(|line| line == main), "{without:?}");
+        assert!(
+            !without.iter().any(|line| line.contains("--package session-redis")),
+            "{without:?}"
+        );
+        assert_eq!(with.len(), without.len() + 2, "with features and without");
     }
 
     #[test]

@@ -20,7 +20,7 @@ thread_local! {
 /// Whatever a file holds, every verb answers, what is answered is a record of the session or none,
 /// and after a removal nothing is there and a new session can be kept.
 ///
-/// The input is bytes, or changes to those of a genuine file: see [`tampered`].
+/// The input is bytes, or changes to those of a genuine file: see `tampered`.
 pub fn session_file(input: &[u8]) {
     FOLDER.with(|folder| folder.runtime.block_on(folder.hold(input)));
 }

@@ -18,7 +18,7 @@ thread_local! {
 /// Bytes are a record or are refused; what is a record is written as it was read; and a record that
 /// is not the one that was sealed shows its owner nothing, or what was sealed.
 ///
-/// The input is bytes, or changes to the genuine ones: see [`tampered`].
+/// The input is bytes, or changes to the genuine ones: see `tampered`.
 pub fn record_bytes(input: &[u8]) {
     STORED.with(|(stored, genuine)| {
         let id = stored.id();

@@ -1,14 +1,17 @@
 //! The API for programs.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Responder, error::ErrorBadRequest, http::StatusCode, http::header,
-    web,
+    HttpRequest, HttpResponse, HttpResponseBuilder, Responder, error::ErrorBadRequest,
+    http::StatusCode, http::header, web,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use session_actix::{Error, Session};
 use session_core::{ErrorKind, SessionHandle, Timestamp};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// Clients follow a limited number of redirects; ours are fewer.
+const MAX_HOPS: u8 = 8;
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -23,6 +26,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/api/login", web::post().to(log_in))
         .route("/api/logout", web::post().to(log_out))
         .route("/api/renew", web::post().to(renew))
+        .route("/api/renew/{hops}", web::post().to(renew_on_the_way))
         .service(
             web::resource("/api/sessions")
                 .route(web::get().to(list))
@@ -119,6 +123,24 @@ async fn log_out(session: Session) -> actix_web::Result<impl Responder> {
 async fn renew(session: Session) -> actix_web::Result<impl Responder> {
     session.renew()?;
     Ok(HttpResponse::NoContent())
+}
+
+/// Renews, and redirects to where it renews again, so many times; then to the session.
+///
+/// What a client does with its cookie in the middle of redirects shows here.
+async fn renew_on_the_way(
+    session: Session,
+    hops: web::Path<u8>,
+) -> actix_web::Result<HttpResponse> {
+    session.renew()?;
+    let next = |mut response: HttpResponseBuilder, to: String| {
+        response.insert_header((header::LOCATION, to)).finish()
+    };
+    Ok(match hops.into_inner().min(MAX_HOPS) {
+        0 => next(HttpResponse::SeeOther(), "/api/session".to_owned()),
+        // 307: the next request is a POST, too.
+        hops => next(HttpResponse::TemporaryRedirect(), format!("/api/renew/{}", hops - 1)),
+    })
 }
 
 async fn list(session: Session) -> actix_web::Result<HttpResponse> {

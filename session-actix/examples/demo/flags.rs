@@ -13,6 +13,7 @@ A small site with sessions.
   --key-file FILE        the key of the sessions, made at the first start (target/demo/key)
   --idle SECONDS         a session nobody uses ends after (86400)
   --lifetime SECONDS     a session ends, however busy it is, after (604800)
+  --rotate SECONDS       a session in use gets a new token each (never)
   --workers N            threads that answer (one for each core)
   --cache ENTRIES        sessions kept in memory in front of the files; 0: none (10000)
   --coherence checked    every hit asks the file for its version: for several processes
@@ -28,6 +29,7 @@ pub(crate) struct Flags {
     pub(crate) key_file: PathBuf,
     pub(crate) idle: Duration,
     pub(crate) lifetime: Duration,
+    pub(crate) rotate: Option<Duration>,
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) cache: usize,
     pub(crate) coherence: Coherence,
@@ -50,6 +52,7 @@ impl Flags {
             key_file: "target/demo/key".into(),
             idle: Duration::from_secs(24 * 60 * 60),
             lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            rotate: None,
             workers: None,
             cache: 10_000,
             coherence: Coherence::Checked,
@@ -74,6 +77,7 @@ impl Flags {
                 "--key-file" => flags.key_file = value()?.into(),
                 "--idle" => flags.idle = seconds(&flag, &value()?)?,
                 "--lifetime" => flags.lifetime = seconds(&flag, &value()?)?,
+                "--rotate" => flags.rotate = Some(seconds(&flag, &value()?)?),
                 "--workers" => flags.workers = Some(number(&flag, &value()?)?),
                 "--cache" => flags.cache = number(&flag, &value()?)?,
                 "--coherence" => flags.coherence = coherence(&value()?)?,

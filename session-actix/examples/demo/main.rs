@@ -78,6 +78,9 @@ fn sessions(flags: &Flags) -> Result<SessionMiddleware, Box<dyn Error>> {
     if let Some(idle) = flags.permanent_idle() {
         builder = builder.permanent_idle_timeout(idle);
     }
+    if let Some(interval) = flags.rotate {
+        builder = builder.rotate_every(interval);
+    }
     if flags.insecure_cookie {
         builder = builder.insecure_cookie();
     }

@@ -11,6 +11,7 @@ mod logs;
 mod names;
 mod overlap;
 mod protocols;
+mod readme;
 mod streaming;
 mod support;
 mod wire;

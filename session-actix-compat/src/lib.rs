@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod settings;
+mod store;
+
+pub use self::store::ManagerStore;

@@ -1,0 +1,8 @@
+//! Session managers under actix-session and actix-identity, from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod identity;
+mod outage;
+mod store;
+mod support;

@@ -1,0 +1,129 @@
+//! The parts of the tests that a machine may leave out, by name.
+
+use crate::{
+    cargo::Package,
+    needs::{CHROMEDRIVER, CHROMIUM, CURL, REDIS, REQUESTS, Tool},
+    step::Step,
+};
+
+/// Tests that need more than Rust, git and a C compiler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    /// Has these tests, and none that run without the tools.
+    pub(crate) package: &'static str,
+    /// The one test binary of the package that is this part, if the package has several.
+    pub(crate) test: Option<&'static str>,
+    pub(crate) tools: &'static [Tool],
+}
+
+/// All of them. A part whose package is not in the workspace has nothing to test.
+const PARTS: &[Part] = &[
+    Part {
+        name: "browser",
+        package: "demo-tests",
+        test: Some("browser"),
+        tools: &[CHROMIUM, CHROMEDRIVER],
+    },
+    Part {
+        name: "clients",
+        package: "demo-tests",
+        test: Some("clients"),
+        tools: &[CURL, REQUESTS],
+    },
+    Part { name: "redis", package: "session-redis", test: None, tools: &[REDIS] },
+];
+
+impl Part {
+    /// Builds with the features of the whole workspace, so that nothing is compiled once more.
+    pub(crate) fn step(&self) -> Step {
+        let line = match self.test {
+            Some(test) => format!("test --workspace --all-features --test {test}"),
+            None => format!("test --package {} --all-features", self.package),
+        };
+        Step::new(format!("tests with {}", self.name), &line)
+    }
+}
+
+/// The parts of this workspace.
+pub(crate) fn parts(packages: &[Package]) -> Vec<&'static Part> {
+    let is_there = |part: &&Part| packages.iter().any(|package| package.name() == part.package);
+    PARTS.iter().filter(is_there).collect()
+}
+
+/// Names given with `--without`, each of which must be one of `parts`.
+pub(crate) fn left_out(args: &[String], parts: &[&Part]) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let list = match arg.strip_prefix("--without") {
+            Some("") => args.next().map(String::as_str),
+            Some(rest) => rest.strip_prefix('='),
+            None => return Err(format!("`{arg}` is not understood: there is `--without NAME,..`")),
+        };
+        let list = list.ok_or("`--without` needs the names of the parts to leave out")?;
+        for name in list.split(',') {
+            if !parts.iter().any(|part| part.name == name) {
+                let known: Vec<_> = parts.iter().map(|part| part.name).collect();
+                return Err(format!("`{name}` cannot be left out; what can: {}", known.join(", ")));
+            }
+            if !names.iter().any(|it| it == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PARTS, left_out, parts};
+    use crate::{cargo::Package, json::Json};
+
+    fn names(args: &[&str]) -> Result<Vec<String>, String> {
+        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        left_out(&args, &PARTS.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn optional_parts_are_left_out_by_name() {
+        assert_eq!(names(&[]), Ok(vec![]));
+        assert_eq!(names(&["--without", "redis"]), Ok(vec!["redis".to_owned()]));
+        let both = Ok(vec!["browser".to_owned(), "redis".to_owned()]);
+        assert_eq!(names(&["--without", "browser,redis"]), both);
+        assert_eq!(names(&["--without=browser", "--without", "redis,browser"]), both);
+    }
+
+    #[test]
+    fn a_name_nobody_knows_is_an_error() {
+        for args in [&["--without", "tests"][..], &["--without"], &["--without", ""], &["--quick"]]
+        {
+            assert!(names(args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_there_if_its_package_is() {
+        let package =
+            |name: &str| Package(Json::parse(&format!(r#"{{"name":"{name}"}}"#)).expect("JSON"));
+        let names = |packages: &[Package]| -> Vec<_> {
+            parts(packages).iter().map(|part| part.name).collect()
+        };
+        assert_eq!(names(&[package("session-fs")]), Vec::<&str>::new());
+        assert_eq!(names(&[package("session-redis")]), ["redis"]);
+        assert_eq!(names(&[package("demo-tests"), package("x")]), ["browser", "clients"]);
+    }
+
+    #[test]
+    fn a_part_has_a_step_of_its_own() {
+        let steps: Vec<_> = PARTS.iter().map(|part| part.step().to_string()).collect();
+        assert_eq!(
+            steps,
+            [
+                "cargo test --workspace --all-features --test browser",
+                "cargo test --workspace --all-features --test clients",
+                "cargo test --package session-redis --all-features",
+            ]
+        );
+    }
+}
