@@ -23,7 +23,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules;
-                                 browser, clients and redis can be left out
+                                 browser, clients, counts and redis can be left out
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags
   bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage

@@ -24,6 +24,8 @@ pub(crate) const CHROMEDRIVER: Tool =
     Tool { name: "chromedriver", debian: "chromium-driver", is_there: || finds("chromedriver") };
 pub(crate) const REDIS: Tool =
     Tool { name: "redis-server", debian: "redis-server", is_there: || finds("redis-server") };
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "valgrind", debian: "valgrind", is_there: || finds("valgrind") };
 pub(crate) const CURL: Tool = Tool { name: "curl", debian: "curl", is_there: || finds("curl") };
 pub(crate) const REQUESTS: Tool =
     Tool { name: "Python's requests", debian: "python3-requests", is_there: python_has_requests };

@@ -2,7 +2,7 @@
 
 use crate::{
     cargo::Package,
-    needs::{CHROMEDRIVER, CHROMIUM, CURL, REDIS, REQUESTS, Tool},
+    needs::{CHROMEDRIVER, CHROMIUM, CURL, REDIS, REQUESTS, Tool, VALGRIND},
     step::Step,
 };
 
@@ -31,6 +31,7 @@ const PARTS: &[Part] = &[
         test: Some("clients"),
         tools: &[CURL, REQUESTS],
     },
+    Part { name: "counts", package: "counts", test: Some("budget"), tools: &[VALGRIND] },
     Part { name: "redis", package: "session-redis", test: None, tools: &[REDIS] },
 ];
 
@@ -122,6 +123,7 @@ mod tests {
             [
                 "cargo test --workspace --all-features --test browser",
                 "cargo test --workspace --all-features --test clients",
+                "cargo test --workspace --all-features --test budget",
                 "cargo test --package session-redis --all-features",
             ]
         );
