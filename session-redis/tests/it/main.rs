@@ -1,0 +1,1 @@
+//! What the manager promises beyond the contract, against servers of the tests' own.
