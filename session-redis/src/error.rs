@@ -92,11 +92,11 @@ impl Refusal {
             Kind::Io if error.is_timeout() => Self::Slow,
             Kind::Io => Self::Connection,
             Kind::MasterNameNotFoundBySentinel | Kind::EmptySentinelList => Self::Sentinel,
-            Kind::ClusterConnectionNotFound => Self::Moving,
             Kind::Server(Server::BusyLoading) => Self::Loading,
             Kind::Server(Server::ReadOnly) => Self::ReadOnly,
             Kind::Server(Server::NoPerm) => Self::Permission,
-            Kind::Server(
+            Kind::ClusterConnectionNotFound
+            | Kind::Server(
                 Server::Moved
                 | Server::Ask
                 | Server::TryAgain

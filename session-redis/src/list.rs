@@ -43,9 +43,8 @@ impl Store {
     async fn indexed(&self, tag: &PrincipalTag, begin: &[u8], limit: usize) -> Result<Page> {
         let (key, count) = (self.names.index(tag), limit.to_string());
         let args: [&[u8]; 2] = [begin, count.as_bytes()];
-        let entries = match self.rows(&script::LIST, key, &args).await? {
-            Value::Array(entries) => entries,
-            _ => return Err(error::unexpected()),
+        let Value::Array(entries) = self.rows(&script::LIST, key, &args).await? else {
+            return Err(error::unexpected());
         };
         let mut ids = Vec::with_capacity(entries.len());
         let mut last = None;

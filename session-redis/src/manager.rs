@@ -96,9 +96,11 @@ impl RedisSessionManager {
         let store = Arc::new(Store::new(config, &source)?);
         let engine = Engine::start()?;
         let feed = Feed::new(config, Arc::clone(&source), store.names.clone())?;
-        let (checked, from) = (Arc::clone(&store), Arc::clone(&source));
-        let connect_timeout = config.connect_timeout.min(LONGEST_WAIT);
-        engine.run(async move { start::check(&checked, &from, connect_timeout).await }).await?;
+        let greeted = Arc::clone(&store);
+        engine.run(async move { greeted.greet().await.map_err(|fault| fault.at_start()) }).await?;
+        let (asked, connect_timeout) =
+            (Arc::clone(&source), config.connect_timeout.min(LONGEST_WAIT));
+        engine.spawn(async move { start::warn(&asked, connect_timeout).await });
         Ok(Self { shared: Arc::new(Shared { engine, source, store, feed, connect_timeout }) })
     }
 

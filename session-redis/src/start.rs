@@ -8,12 +8,12 @@ use session_core::{Error, Result};
 use crate::{
     error::Fault,
     link::{Connection, Request, Source, Target, one},
-    store::Store,
 };
 
-/// Finds out whether the server can be asked, and warns of what may go wrong with it later.
-pub(crate) async fn check(store: &Store, source: &Source, timeout: Duration) -> Result<()> {
-    store.greet().await.map_err(|fault| fault.at_start())?;
+/// Warns, in the log, of what the servers may do later.
+///
+/// Apart from the start of the program, which need not wait for it.
+pub(crate) async fn warn(source: &Source, timeout: Duration) {
     match policies(source, timeout).await {
         Ok(policies) => {
             for policy in policies.iter().filter(|policy| *policy != "noeviction") {
@@ -28,7 +28,6 @@ pub(crate) async fn check(store: &Store, source: &Source, timeout: Duration) -> 
         // Not every user of a server may ask.
         Err(error) => tracing::debug!(%error, "the server does not tell its `maxmemory-policy`"),
     }
-    Ok(())
 }
 
 /// What each server does when its memory is full.

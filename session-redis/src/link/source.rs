@@ -13,15 +13,11 @@ use super::cluster::Cluster;
 use super::connection::Connection;
 #[cfg(feature = "sentinel")]
 use super::sentinel::Sentinel;
-use crate::{
-    RedisConfig,
-    config::Place,
-    error::{self, Fault},
-};
+use crate::{RedisConfig, config::Place, error::Fault};
 
 /// A server, or those who know where it is.
 pub(crate) enum Source {
-    Server(Client),
+    Server(Box<Client>),
     #[cfg(feature = "cluster")]
     Cluster(Box<Cluster>),
     #[cfg(feature = "sentinel")]
@@ -34,7 +30,9 @@ impl Source {
         #[cfg(feature = "tls")]
         needs_provider(config)?;
         match &config.place {
-            Place::Server(url) => client(config, info(config, url)?).map(Self::Server),
+            Place::Server(url) => {
+                client(config, info(config, url)?).map(|client| Self::Server(Box::new(client)))
+            }
             #[cfg(feature = "cluster")]
             Place::Cluster(urls) => {
                 Cluster::new(config, urls).map(|cluster| Self::Cluster(Box::new(cluster)))
@@ -66,9 +64,13 @@ impl Source {
         not(feature = "cluster"),
         expect(unused_variables, reason = "only a Cluster has to be asked who is in charge")
     )]
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "sentinel")),
+        expect(clippy::unused_async, reason = "one server is known without asking")
+    )]
     pub(crate) async fn masters(&self, timeout: Duration) -> RedisResult<Vec<Client>> {
         match self {
-            Self::Server(client) => Ok(vec![client.clone()]),
+            Self::Server(client) => Ok(vec![Client::clone(client)]),
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.masters(timeout).await,
             #[cfg(feature = "sentinel")]
@@ -81,6 +83,11 @@ impl Source {
         !matches!(self, Self::Server(_))
     }
 
+    /// Whether there are several servers, each in charge of a part of the keys.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(clippy::unused_self, reason = "without the feature there is none")
+    )]
     pub(crate) fn is_cluster(&self) -> bool {
         #[cfg(feature = "cluster")]
         return matches!(self, Self::Cluster(_));
@@ -131,8 +138,9 @@ pub(crate) fn info(config: &RedisConfig, url: &str) -> Result<ConnectionInfo> {
 pub(crate) fn client(config: &RedisConfig, info: ConnectionInfo) -> Result<Client> {
     #[cfg(feature = "tls")]
     if let Some(certificates) = &config.certificates {
-        return Client::build_with_tls(info, certificates.clone())
-            .map_err(|_| error::config("the certificates are no PEM, or do not fit each other"));
+        return Client::build_with_tls(info, certificates.clone()).map_err(|_| {
+            crate::error::config("the certificates are no PEM, or do not fit each other")
+        });
     }
     #[cfg(not(feature = "tls"))]
     let _ = config;
@@ -152,7 +160,7 @@ fn needs_provider(config: &RedisConfig) -> Result<()> {
     let by_tls = config.certificates.is_some()
         || urls.iter().any(|url| url.starts_with("rediss:") || url.starts_with("valkeys:"));
     if by_tls && rustls::crypto::CryptoProvider::get_default().is_none() {
-        return Err(error::config(
+        return Err(crate::error::config(
             "no provider of cryptography is chosen: call \
              `rustls::crypto::ring::default_provider().install_default()`, or another one's, first",
         ));
