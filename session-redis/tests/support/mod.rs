@@ -1,13 +1,15 @@
 //! Servers of the tests' own, on free ports, that end with the tests however these end.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod cluster;
+mod records;
 mod server;
 mod waiting;
 
 pub(crate) use self::{
     cluster::Cluster,
-    server::{Server, ask},
+    records::{HOUR, create, ending, lasting, new_id, now, record, tagged, text, touch},
+    server::{Server, ask, free_port},
     waiting::{block_on, until},
 };

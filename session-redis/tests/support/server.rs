@@ -74,6 +74,12 @@ impl Server {
 
     /// Starts the server again on its port and its data, once it was killed.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// Starts the server again, with more arguments.
+    pub(crate) fn restart_with(&mut self, more: &[&str]) {
+        self.args.extend(more.iter().map(|arg| (*arg).to_owned()));
         self.running = until("the server is back on its port", || {
             Running::start(self.folder.path(), self.port, &self.args)
         });
