@@ -5,7 +5,9 @@ use std::{error::Error as _, time::Duration};
 use session_core::{Error, ErrorKind, Expect, Outcome, Removal, SessionManager, Version};
 use session_redis::{RedisConfig, RedisSessionManager};
 
-use crate::support::{Server, block_on, create, free_port, new_id, now, record, text, until};
+use crate::support::{
+    Server, block_on, create, follows, free_port, new_id, now, record, text, until,
+};
 
 fn open(config: &RedisConfig) -> Result<RedisSessionManager, Error> {
     block_on(RedisSessionManager::with_config(config))
@@ -20,7 +22,7 @@ fn shown(error: &Error) -> String {
     let mut shown = format!("{error} {error:?}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        shown.push_str(&format!(" {error} {error:?}"));
+        shown = format!("{shown} {error} {error:?}");
         cause = error.source();
     }
     shown
@@ -104,9 +106,7 @@ fn a_replica_takes_no_writes_and_says_what_to_name_instead() {
     let master = Server::start(&[]);
     let port = master.port.to_string();
     let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
-    until("the replica follows", || {
-        replica.ask::<String>(&["INFO", "replication"]).contains("link_status:up").then_some(())
-    });
+    follows(&replica, &master);
     let manager = manager(&replica);
     block_on(async {
         assert!(manager.get(&new_id()).await.unwrap().is_none());
@@ -215,9 +215,7 @@ fn replicas_that_are_waited_for_and_do_not_answer_make_a_write_unavailable() {
     let master = Server::start(&["--repl-diskless-sync-delay", "0"]);
     let port = master.port.to_string();
     let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
-    until("the replica follows", || {
-        master.ask::<String>(&["INFO", "replication"]).contains("state=online").then_some(())
-    });
+    follows(&replica, &master);
     let config = RedisConfig::new(master.url()).replicas(1).timeout(Duration::from_secs(10));
     let manager = open(&config).expect("a manager");
     let impatient = open(&config.timeout(Duration::from_millis(300))).expect("a manager");

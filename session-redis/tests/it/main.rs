@@ -1,10 +1,12 @@
 //! What the manager promises beyond the contract, against servers of the tests' own.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod errors;
 mod examples;
 mod expiry;
-// mod failover;
-// mod faults;
+mod failover;
+mod faults;
 mod feed;
 mod listing;
 mod log;

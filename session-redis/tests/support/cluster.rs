@@ -34,12 +34,7 @@ impl Cluster {
             replica.ask::<()>(&["CLUSTER", "REPLICATE", &id]);
         }
         for (replica, master) in cluster.replicas.iter().zip(&cluster.masters) {
-            until("a replica follows", || {
-                let info: String = master.ask(&["INFO", "replication"]);
-                (info.contains("state=online")
-                    && replica.ask::<String>(&["INFO", "replication"]).contains("link_status:up"))
-                .then_some(())
-            });
+            follows(replica, master);
         }
         cluster.settles();
         cluster
@@ -63,6 +58,18 @@ impl Cluster {
             });
         }
     }
+}
+
+/// Waits until `replica` follows `master`, and has told it how far it is.
+pub(crate) fn follows(replica: &Server, master: &Server) {
+    until("a replica follows", || {
+        let info: String = master.ask(&["INFO", "replication"]);
+        let field =
+            |name: &str| info.split([',', '\n']).find_map(|it| it.trim().strip_prefix(name));
+        let acknowledged = field("offset=").filter(|it| *it != "0");
+        let up = replica.ask::<String>(&["INFO", "replication"]).contains("link_status:up");
+        (up && acknowledged.is_some() && acknowledged == field("master_repl_offset:")).then_some(())
+    });
 }
 
 fn node() -> Server {

@@ -3,12 +3,14 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod cluster;
+mod load;
 mod records;
 mod server;
 mod waiting;
 
 pub(crate) use self::{
-    cluster::Cluster,
+    cluster::{Cluster, follows},
+    load::Load,
     records::{HOUR, create, ending, lasting, new_id, now, record, tagged, text, touch},
     server::{Server, ask, free_port},
     waiting::{block_on, until},

@@ -32,7 +32,7 @@ impl Server {
     /// Starts a server with these arguments, beside those that give it a port and a folder.
     pub(crate) fn start(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for a server");
-        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let args: Vec<_> = ["--save", ""].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         // Between looking for a free port and using it, somebody else may take it.
         let (port, running) = (0..10)
             .find_map(|_| {
@@ -40,6 +40,21 @@ impl Server {
                 Running::start(folder.path(), port, &args).map(|running| (port, running))
             })
             .expect("a free port");
+        Self { running, port, args, folder }
+    }
+
+    /// Starts a Sentinel that watches `master` under `name`, and alone decides that it is down.
+    pub(crate) fn sentinel(name: &str, master: &Self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for a Sentinel");
+        let port = free_port();
+        let config = format!(
+            "port {port}\nsentinel monitor {name} 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+            master.port
+        );
+        std::fs::write(folder.path().join("sentinel.conf"), config).expect("a configuration");
+        let args: Vec<_> = ["sentinel.conf", "--sentinel"].map(str::to_owned).into();
+        let running = Running::start(folder.path(), port, &args).expect("a free port");
         Self { running, port, args, folder }
     }
 
@@ -91,8 +106,8 @@ impl Running {
     fn start(folder: &Path, port: u16, args: &[String]) -> Option<Self> {
         let mut shell = Command::new("sh")
             .args(["-c", KEEPER, "sh", binary()])
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(args)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
