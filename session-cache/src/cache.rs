@@ -11,6 +11,7 @@ use crate::{
     feed::Feed,
     flight::Landed,
     table::{Found, RecordTable, Shard, Start, Ticket, Written},
+    touches::Touches,
 };
 
 /// What requests share, and loads keep alive.
@@ -21,6 +22,7 @@ pub(crate) struct Cache {
     pub(crate) table: Arc<RecordTable>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) feed: Option<Arc<Feed>>,
+    pub(crate) touches: Touches,
 }
 
 /// What the parent says of a record that is at hand.
@@ -58,12 +60,15 @@ impl Cache {
         self.feed.as_ref().is_none_or(|feed| feed.is_whole(now))
     }
 
-    /// Whether a request may wait for a load that began before it.
+    /// Whether a request may wait for a load that began before it: not if what changed since would
+    /// not have been told, nor if the parent seems to have forgotten about the load.
     fn joinable(&self, began: Timestamp, now: Timestamp) -> bool {
-        match self.coherence {
-            Coherence::MaxAge(age) => now.saturating_since(began) < age,
-            _ => true,
-        }
+        let since = now.saturating_since(began);
+        since < PATIENCE
+            && match self.coherence {
+                Coherence::MaxAge(age) => since < age,
+                _ => self.admits(now),
+            }
     }
 
     /// Asks the parent whether `record` is current, where the mode wants that.
@@ -158,6 +163,7 @@ impl Cache {
         Ok(outcome)
     }
 
+    /// Touches the parent, now.
     pub(crate) async fn touch(
         &self,
         id: &SessionId,
@@ -192,8 +198,7 @@ struct Load {
 
 impl Load {
     /// Asks the parent, and keeps what it answers if nothing was changed meanwhile.
-    async fn run(mut self) -> Landed {
-        self.cache.table.shard(&self.id).counters.loaded();
+    async fn run(mut self) -> Landed<Option<Arc<Record>>> {
         let found = self.cache.parent.get(&self.id).await?;
         let found = found.and_then(|record| self.cache.live(record));
         if found.as_ref().is_some_and(|record| *record.id() != self.id) {
@@ -259,6 +264,12 @@ impl Drop for Write<'_> {
         }
     }
 }
+
+/// A request does not wait for a call of others that has taken longer than this.
+///
+/// One call to a parent that hangs must not hold up everybody who comes after it. With a parent
+/// that is just slow, requests share one call in each such time.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How long a write whose answer is not known may still reach the store.
 ///

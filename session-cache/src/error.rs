@@ -35,7 +35,7 @@ pub(crate) struct SharedError(Arc<Error>);
 
 impl SharedError {
     pub(crate) fn panicked() -> Self {
-        let message = "the store panicked while it loaded a record";
+        let message = "the store panicked in a call that requests shared";
         Self::from(Error::new(ErrorKind::Unavailable, ORIGIN, message))
     }
 

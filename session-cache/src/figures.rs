@@ -1,7 +1,5 @@
 //! What a cache did, in numbers.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
-
 /// Figures for operators: counted since the cache was made, except for what it holds now.
 ///
 /// Read one shard after the other while requests go on, so that the numbers are of nearly, not
@@ -28,57 +26,13 @@ pub struct Figures {
     pub entries: u64,
 }
 
-/// The counters of one shard. They lie beside its lock, whose cache line a request has at hand
-/// anyway.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    loads: AtomicU64,
-    evictions: AtomicU64,
-    invalidations: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn new() -> Self {
-        Self {
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            loads: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
-            invalidations: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn missed(&self) {
-        self.misses.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn loaded(&self) {
-        self.loads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn evicted(&self, entries: usize) {
-        if entries > 0 {
-            self.evictions.fetch_add(entries as u64, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn invalidated(&self, entries: usize) {
-        if entries > 0 {
-            self.invalidations.fetch_add(entries as u64, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn add_to(&self, figures: &mut Figures) {
-        figures.hits += self.hits.load(Ordering::Relaxed);
-        figures.misses += self.misses.load(Ordering::Relaxed);
-        figures.loads += self.loads.load(Ordering::Relaxed);
-        figures.evictions += self.evictions.load(Ordering::Relaxed);
-        figures.invalidations += self.invalidations.load(Ordering::Relaxed);
+impl Figures {
+    /// Adds what was counted, but not what is held now.
+    pub(crate) fn add_counts(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.loads += other.loads;
+        self.evictions += other.evictions;
+        self.invalidations += other.invalidations;
     }
 }

@@ -1,4 +1,4 @@
-//! One load for many waiters.
+//! One call to the parent for many waiters.
 
 use std::{
     fmt, mem,
@@ -7,56 +7,56 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use session_core::{Record, Result};
+use session_core::Result;
 
 use crate::{
     error::SharedError,
     sync::{Mutex, lock},
 };
 
-/// What a load runs.
-pub(crate) type Loading = Pin<Box<dyn Future<Output = Landed> + Send>>;
+/// The call that a flight makes.
+pub(crate) type Call<T> = Pin<Box<dyn Future<Output = Landed<T>> + Send>>;
 
-/// How a load ended, for each who waited.
-pub(crate) type Landed = Result<Option<Arc<Record>>, SharedError>;
+/// How a call ended, for each who waited.
+pub(crate) type Landed<T> = Result<T, SharedError>;
 
-/// A load that any number of requests wait for, and that each of them drives on.
+/// A call that any number of requests wait for, and that each of them drives on.
 ///
-/// There is no leader among the waiters: the load belongs to all of them, so it goes on when the
-/// one who began it is dropped, or is not polled. When the last one is dropped, so is the load.
-pub(crate) struct Flight {
-    state: Mutex<State>,
+/// There is no leader among the waiters: the call belongs to all of them, so it goes on when the
+/// one who began it is dropped, or is not polled. When the last one is dropped, so is the call.
+pub(crate) struct Flight<T> {
+    state: Mutex<State<T>>,
 }
 
-struct State {
-    stage: Stage,
+struct State<T> {
+    stage: Stage<T>,
     /// The wakers of those who wait, by seat. A seat stays taken until its owner leaves.
     seats: Vec<Option<Waker>>,
     /// How many seats are taken.
     aboard: usize,
 }
 
-enum Stage {
-    /// Nobody is polling the load.
-    Loading(Loading),
-    /// Somebody is polling it. `asked`: somebody else wanted to meanwhile.
-    Polled { asked: bool },
+enum Stage<T> {
+    /// Nobody is polling the call.
+    Calling(Call<T>),
+    /// Somebody is polling it. `woken`: it is to be polled once more.
+    Polled { woken: bool },
     /// It ended.
-    Landed(Landed),
+    Landed(Landed<T>),
     /// The last one who waited left before it ended.
     Abandoned,
 }
 
-impl Flight {
+impl<T> Flight<T> {
     /// A flight, and the first who waits for it.
-    pub(crate) fn new(load: Loading) -> (Arc<Self>, Passenger) {
-        let state = State { stage: Stage::Loading(load), seats: vec![None], aboard: 1 };
+    pub(crate) fn new(call: Call<T>) -> (Arc<Self>, Passenger<T>) {
+        let state = State { stage: Stage::Calling(call), seats: vec![None], aboard: 1 };
         let flight = Arc::new(Self { state: Mutex::new(state) });
         (Arc::clone(&flight), Passenger { flight, seat: 0 })
     }
 
     /// Takes a seat, unless the flight was abandoned.
-    pub(crate) fn board(self: &Arc<Self>) -> Option<Passenger> {
+    pub(crate) fn board(self: &Arc<Self>) -> Option<Passenger<T>> {
         let mut state = lock(&self.state);
         if matches!(state.stage, Stage::Abandoned) {
             return None;
@@ -68,24 +68,31 @@ impl Flight {
     }
 }
 
-impl Wake for Flight {
+impl<T: Send + 'static> Wake for Flight<T> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let wakers = lock(&self.state).take_wakers();
+        let mut state = lock(&self.state);
+        if let Stage::Polled { woken } = &mut state.stage {
+            // Whoever polls it now wakes the others when it is back.
+            *woken = true;
+            return;
+        }
+        let wakers = state.take_wakers();
+        drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-impl State {
+impl<T> State<T> {
     fn take_wakers(&mut self) -> Vec<Waker> {
         self.seats.iter_mut().filter_map(Option::take).collect()
     }
 }
 
-impl fmt::Debug for Flight {
+impl<T> fmt::Debug for Flight<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Flight(..)")
     }
@@ -93,69 +100,72 @@ impl fmt::Debug for Flight {
 
 /// One who waits for a flight to land.
 #[derive(Debug)]
-pub(crate) struct Passenger {
-    flight: Arc<Flight>,
+pub(crate) struct Passenger<T> {
+    flight: Arc<Flight<T>>,
     seat: usize,
 }
 
-impl Future for Passenger {
-    type Output = Landed;
+impl<T: Clone + Send + 'static> Future for Passenger<T> {
+    type Output = Landed<T>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Landed> {
-        let mut load = {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Landed<T>> {
+        let mut call = {
             let mut state = lock(&self.flight.state);
             if let Stage::Landed(landed) = &state.stage {
                 return Poll::Ready(landed.clone());
             }
             let seat = self.seat;
             state.seats[seat] = Some(context.waker().clone());
-            let before = mem::replace(&mut state.stage, Stage::Polled { asked: true });
-            let Stage::Loading(load) = before else { return Poll::Pending };
-            state.stage = Stage::Polled { asked: false };
-            load
+            match mem::replace(&mut state.stage, Stage::Polled { woken: false }) {
+                Stage::Calling(call) => call,
+                other => {
+                    state.stage = other;
+                    return Poll::Pending;
+                }
+            }
         };
-        // From here until the load is put back or has landed, the flight has nobody else who drives
-        // it: if the load panics, `polling` wakes the others, who find nothing to wait for.
+        // From here until the call is put back or has landed, the flight has nobody else who drives
+        // it: if the call panics, `polling` wakes the others, who find nothing to wait for.
         let polling = Polling { flight: &self.flight };
         let waker = Waker::from(Arc::clone(&self.flight));
-        let polled = load.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = call.as_mut().poll(&mut Context::from_waker(&waker));
         polling.end(match &polled {
             Poll::Ready(landed) => Stage::Landed(landed.clone()),
-            Poll::Pending => Stage::Loading(load),
+            Poll::Pending => Stage::Calling(call),
         });
         polled
     }
 }
 
-impl Drop for Passenger {
+impl<T> Drop for Passenger<T> {
     fn drop(&mut self) {
         let mut state = lock(&self.flight.state);
         state.seats[self.seat] = None;
         state.aboard -= 1;
-        let abandoned = state.aboard == 0 && matches!(state.stage, Stage::Loading(_));
-        let load = abandoned.then(|| mem::replace(&mut state.stage, Stage::Abandoned));
+        let abandoned = state.aboard == 0 && matches!(state.stage, Stage::Calling(_));
+        let call = abandoned.then(|| mem::replace(&mut state.stage, Stage::Abandoned));
         drop(state);
-        // What the load holds is let go of without the lock.
-        drop(load);
+        // What the call holds is let go of without the lock.
+        drop(call);
     }
 }
 
-/// Marks that a load is being polled, and what becomes of it.
-struct Polling<'a> {
-    flight: &'a Flight,
+/// Marks that a call is being polled, and what becomes of it.
+struct Polling<'a, T> {
+    flight: &'a Flight<T>,
 }
 
-impl Polling<'_> {
-    fn end(self, stage: Stage) {
+impl<T> Polling<'_, T> {
+    fn end(self, stage: Stage<T>) {
         self.set(stage);
         mem::forget(self);
     }
 
-    fn set(&self, now: Stage) {
+    fn set(&self, now: Stage<T>) {
         let mut state = lock(&self.flight.state);
-        let wanted = matches!(state.stage, Stage::Polled { asked: true });
+        let woken = matches!(state.stage, Stage::Polled { woken: true });
         let wakers = match &now {
-            Stage::Loading(_) if !wanted => Vec::new(),
+            Stage::Calling(_) if !woken => Vec::new(),
             _ => state.take_wakers(),
         };
         state.stage = now;
@@ -164,8 +174,8 @@ impl Polling<'_> {
     }
 }
 
-impl Drop for Polling<'_> {
-    /// The load panicked.
+impl<T> Drop for Polling<'_, T> {
+    /// The call panicked.
     fn drop(&mut self) {
         self.set(Stage::Landed(Err(SharedError::panicked())));
     }

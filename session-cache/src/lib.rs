@@ -19,10 +19,10 @@
 //!
 //! # How it keeps records
 //!
-//! In shards, each an [`IndexMap`](indexmap::IndexMap) behind a lock, bounded by entries and by
-//! bytes. A hit takes a read lock, sets a mark and hands out the shared record; nothing is moved
-//! and nothing is copied. Who leaves is decided by queues after S3-FIFO, so that one-time visitors
-//! pass through. No lock is held while anything is awaited.
+//! In shards, each a hash table and two queues behind a lock, bounded by entries and by bytes. A
+//! hit takes the lock, sets a mark and hands out the shared record; nothing is moved and nothing is
+//! copied. Who leaves is decided by queues after S3-FIFO, so that one-time visitors pass through.
+//! No lock is held while anything is awaited.
 //!
 //! # Limits
 //!
@@ -41,6 +41,7 @@ mod manager;
 mod models;
 mod sync;
 mod table;
+mod touches;
 
 pub use self::{
     coherence::Coherence,

@@ -14,6 +14,7 @@ use crate::{
     error,
     feed::Feed,
     table::RecordTable,
+    touches::Touches,
 };
 
 /// Keeps the records of any other manager at hand.
@@ -95,7 +96,14 @@ impl CachingSessionManager {
             }
             Coherence::Checked | Coherence::Exclusive | Coherence::MaxAge(_) => {}
         }
-        let cache = Cache { parent: Arc::new(parent), coherence, table, clock: config.clock, feed };
+        let cache = Cache {
+            parent: Arc::new(parent),
+            coherence,
+            table,
+            clock: config.clock,
+            feed,
+            touches: Touches::default(),
+        };
         Ok(Self { cache: Arc::new(cache), _watch: watch })
     }
 
@@ -129,23 +137,18 @@ impl SessionManager for CachingSessionManager {
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let cache = &self.cache;
         let now = cache.now();
+        let found = cache.table.find(id, |found| cache.usable(found, now));
         let shard = cache.table.shard(id);
-        if let Some(found) = shard.find(id)
-            && cache.usable(&found, now)
-        {
+        if let Some(found) = found {
             match cache.confirm(shard, found.record).await? {
-                Confirmed::Current(record) => {
-                    shard.counters.hit();
-                    return Ok(cache.live(record));
-                }
+                Confirmed::Current(record) => return Ok(cache.live(record)),
                 Confirmed::Gone => {
-                    shard.counters.missed();
+                    shard.was_a_miss();
                     return Ok(None);
                 }
-                Confirmed::Replaced => {}
+                Confirmed::Replaced => shard.was_a_miss(),
             }
         }
-        shard.counters.missed();
         cache.load(shard, id).await
     }
 
@@ -159,7 +162,7 @@ impl SessionManager for CachingSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        self.cache.touch(id, version, expires_at).await
+        Touches::touch(&self.cache, id, version, expires_at).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {

@@ -158,7 +158,7 @@ fn bounded(model: impl Fn() + Sync + Send + 'static) {
 }
 
 /// A load that waits once and is woken from another thread.
-fn slow(begun: &Arc<AtomicUsize>) -> crate::flight::Loading {
+fn slow(begun: &Arc<AtomicUsize>) -> crate::flight::Call<Option<Arc<Record>>> {
     begun.fetch_add(1, Ordering::SeqCst);
     let mut waited = false;
     Box::pin(poll_fn(move |context| {

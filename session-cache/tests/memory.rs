@@ -6,6 +6,8 @@
 mod peers;
 mod support;
 
+use std::sync::Mutex;
+
 use session_cache::RecordTable;
 
 use self::peers::{Moka, Quick, Table};
@@ -31,8 +33,28 @@ fn per_entry<T: Table>() -> usize {
     taken / ENTRIES as usize
 }
 
+/// The counts are those of the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn sessions_that_ended_leave_no_memory_behind() {
+    let _alone = ALONE.lock();
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let table = RecordTable::new(100_000, usize::MAX);
+    let come_and_go = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            table.insert(&support::record(support::id(number), 1, 0));
+            table.remove(&support::id(number));
+        }
+        dhat::HeapStats::get().curr_bytes
+    };
+    let after_some = come_and_go(0..10_000);
+    assert!(come_and_go(10_000..50_000) <= after_some);
+}
+
 #[test]
 fn an_entry_costs_no_more_than_one_of_quick_cache_and_is_counted_in_full() {
+    let _alone = ALONE.lock();
     let _profiler = dhat::Profiler::builder().testing().build();
     let ours = per_entry::<RecordTable>();
     let (quick, moka) = (per_entry::<Quick>(), per_entry::<Moka>());

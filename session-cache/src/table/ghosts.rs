@@ -1,6 +1,8 @@
 //! Who left not long ago.
 
-#![expect(clippy::cast_possible_truncation, reason = "times wrap, and prints are cut, on purpose")]
+#![expect(clippy::cast_possible_truncation, reason = "times wrap, and hashes are cut, on purpose")]
+
+use super::hash::Hash;
 
 /// Remembers the hashes of the last entries that left, in four bytes each.
 ///
@@ -8,8 +10,7 @@
 /// left, once in some thousand times: either only puts an entry into the other queue.
 #[derive(Debug)]
 pub(super) struct Ghosts {
-    /// In each cell 16 bits of a print and 16 bits of the time it came in; 0: empty.
-    cells: Box<[u32]>,
+    buckets: Box<[Bucket]>,
     /// How many came in.
     now: u64,
     /// How many of the last ones are remembered.
@@ -18,41 +19,38 @@ pub(super) struct Ghosts {
     tick: u32,
 }
 
+/// Four cells, the newest first: whoever comes in pushes the oldest out.
+///
+/// In each cell 16 bits of a hash and 16 bits of the time it came in; 0: empty.
+type Bucket = [u32; WAYS];
+
 const WAYS: usize = 4;
 
 impl Ghosts {
     pub(super) fn new(span: usize) -> Self {
-        let cells = if span == 0 { 0 } else { span.next_power_of_two().max(WAYS) };
+        let buckets = if span == 0 { 0 } else { span.next_power_of_two().div_ceil(WAYS) };
         let span = span as u64;
         let tick = (span >> 14).next_power_of_two().trailing_zeros();
-        Self { cells: vec![0; cells].into(), now: 0, span, tick }
+        Self { buckets: vec![[0; WAYS]; buckets].into(), now: 0, span, tick }
     }
 
-    pub(super) fn insert(&mut self, print: u32) {
-        if self.cells.is_empty() {
-            return;
-        }
+    pub(super) fn insert(&mut self, hash: Hash) {
         self.now += 1;
-        let time = self.time();
-        let bucket = self.bucket(print);
-        let oldest = bucket.iter_mut().max_by_key(|cell| {
-            if **cell == 0 { u16::MAX } else { time.wrapping_sub(time_of(**cell)) }
-        });
-        if let Some(cell) = oldest {
-            *cell = u32::from(tag_of(print)) << 16 | u32::from(time);
+        let cell = u32::from(tag_of(hash)) << 16 | u32::from(self.time());
+        if let Some(bucket) = self.bucket(hash) {
+            *bucket = [cell, bucket[0], bucket[1], bucket[2]];
         }
     }
 
     /// Whether `hash` came in lately; it is forgotten then.
-    pub(super) fn take(&mut self, print: u32) -> bool {
-        if self.cells.is_empty() {
-            return false;
-        }
+    pub(super) fn take(&mut self, hash: Hash) -> bool {
         let time = self.time();
         let span = (self.span >> self.tick) as u16;
-        let found = self.bucket(print).iter_mut().find(|cell| {
-            (**cell >> 16) as u16 == tag_of(print) && time.wrapping_sub(time_of(**cell)) <= span
-        });
+        let tag = tag_of(hash);
+        let Some(bucket) = self.bucket(hash) else { return false };
+        let found = bucket
+            .iter_mut()
+            .find(|cell| (**cell >> 16) as u16 == tag && time.wrapping_sub(**cell as u16) <= span);
         found.map(|cell| *cell = 0).is_some()
     }
 
@@ -60,17 +58,14 @@ impl Ghosts {
         (self.now >> self.tick) as u16
     }
 
-    fn bucket(&mut self, print: u32) -> &mut [u32] {
-        let at = (print as usize & (self.cells.len() - 1)) & !(WAYS - 1);
-        &mut self.cells[at..at + WAYS]
+    /// Where `hash` is remembered, if anything is.
+    fn bucket(&mut self, hash: Hash) -> Option<&mut Bucket> {
+        let at = hash.short() as usize & self.buckets.len().wrapping_sub(1);
+        self.buckets.get_mut(at)
     }
 }
 
 /// Never 0, so that a cell with one is not empty.
-fn tag_of(print: u32) -> u16 {
-    (print >> 16) as u16 | 1
-}
-
-fn time_of(cell: u32) -> u16 {
-    cell as u16
+fn tag_of(hash: Hash) -> u16 {
+    (hash.short() >> 16) as u16 | 1
 }

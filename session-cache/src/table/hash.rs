@@ -23,9 +23,39 @@ impl IdHashing {
         Self { keys: [random.hash_one(0_u8), random.hash_one(1_u8)] }
     }
 
+    /// The hash of `id` in its shard, and what chooses the shard.
     #[inline]
-    pub(crate) fn of(&self, id: &SessionId) -> u64 {
-        self.hash_one(id)
+    pub(super) fn of_both(&self, id: &SessionId) -> (Hash, u32) {
+        let hash = self.hash_one(id);
+        (Hash(hash as u32), (hash >> 32) as u32)
+    }
+
+    /// The hash of `id` in its shard.
+    #[inline]
+    pub(super) fn of(&self, id: &SessionId) -> Hash {
+        self.of_both(id).0
+    }
+}
+
+/// What a shard keeps of the hash of an id: its table, its queues and its memory of those who left
+/// find the id by it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Hash(u32);
+
+impl Hash {
+    pub(super) const fn from_short(hash: u32) -> Self {
+        Self(hash)
+    }
+
+    pub(super) const fn short(self) -> u32 {
+        self.0
+    }
+
+    /// As wide as a hash table wants it, which takes the place from the low bits and a tag from the
+    /// top.
+    #[inline]
+    pub(super) const fn whole(self) -> u64 {
+        (self.0 as u64) << 32 | self.0 as u64
     }
 }
 

@@ -1,10 +1,12 @@
 //! The table: records by id, bounded, in shards.
 
+mod cost;
 mod entries;
 mod ghosts;
 mod hash;
 mod queue;
 mod shard;
+mod since;
 mod tickets;
 mod unsettled;
 
@@ -62,19 +64,13 @@ impl RecordTable {
     /// The record kept under `id`. It counts as used.
     #[inline]
     pub fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
-        let shard = self.shard(id);
-        let found = shard.find(id).map(|found| found.record);
-        if found.is_some() {
-            shard.counters.hit();
-        } else {
-            shard.counters.missed();
-        }
-        found
+        self.find(id, |_| true).map(|found| found.record)
     }
 
     /// Keeps `record` under its own id; others may have to leave, and it may itself before long.
     pub fn insert(&self, record: &Arc<Record>) {
-        self.shard(record.id()).insert(record, Timestamp::EPOCH);
+        let (hash, shard) = self.hashing.of_both(record.id());
+        self.shard_at(shard).insert(record, hash, Timestamp::EPOCH);
     }
 
     /// Forgets what is kept under `id`.
@@ -99,11 +95,24 @@ impl RecordTable {
         found.since.after(self.epoch)
     }
 
+    /// What is kept under `id` and is `usable`: it counts as a hit, all else as a miss.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        id: &SessionId,
+        usable: impl FnOnce(&Found) -> bool,
+    ) -> Option<Found> {
+        let (hash, shard) = self.hashing.of_both(id);
+        self.shard_at(shard).find(id, hash, usable)
+    }
+
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
-        // The index of a shard takes the low bits of the hash and the top seven, the prints the
-        // middle.
-        let at = usize::from((self.hashing.of(id) >> 48) as u16) & (self.shards.len() - 1);
-        &self.shards[at]
+        self.shard_at(self.hashing.of_both(id).1)
+    }
+
+    #[inline]
+    fn shard_at(&self, shard: u32) -> &Shard {
+        &self.shards[shard as usize & (self.shards.len() - 1)]
     }
 }
 

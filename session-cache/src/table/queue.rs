@@ -1,81 +1,81 @@
-//! Queues that run through the entries of a shard.
+//! The order in which the entries of a shard came.
 
-/// No entry.
-pub(super) const NONE: u32 = u32::MAX;
+use std::collections::VecDeque;
 
-/// Where an entry stands in its queue: the positions of its neighbours.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Links {
-    pub(super) before: u32,
-    pub(super) after: u32,
-}
-
-/// The links of all entries, by position.
-pub(super) trait Linked {
-    fn links(&mut self, at: u32) -> &mut Links;
-}
-
-/// A first-in first-out queue, linked through the entries, so that any of them leaves it in one
-/// step.
-#[derive(Clone, Copy, Debug)]
+/// A first-in first-out queue: the hashes of entries, numbered in the order they came.
+///
+/// An entry keeps its number, and not the queue its entry: one that leaves before its turn leaves a
+/// hole, which is met when its turn comes, or filled when there are more holes than entries.
+#[derive(Debug)]
 pub(super) struct Queue {
-    oldest: u32,
-    newest: u32,
-    len: usize,
+    hashes: VecDeque<u32>,
+    /// The number of the first hash. The numbers wrap; those in a queue differ, since it is shorter
+    /// than they go round.
+    first: u32,
+    /// How many of the hashes are of entries that are still there.
+    live: usize,
 }
+
+/// More entries than this do not go into one queue, so that with as many holes it stays shorter
+/// than its numbers go round.
+pub(super) const LONGEST: usize = 1 << 30;
+
+/// A queue of fewer holes than this is not worth the work.
+const FEW: usize = 64;
 
 impl Queue {
     pub(super) const fn new() -> Self {
-        Self { oldest: NONE, newest: NONE, len: 0 }
+        Self { hashes: VecDeque::new(), first: 0, live: 0 }
     }
 
+    /// How many entries are in the queue.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.live
     }
 
-    /// The entry that came first.
-    pub(super) fn oldest(&self) -> Option<u32> {
-        (self.oldest != NONE).then_some(self.oldest)
+    /// Adds an entry, which is to keep the number.
+    pub(super) fn push(&mut self, hash: u32) -> u32 {
+        let number = self.number(self.hashes.len());
+        self.hashes.push_back(hash);
+        self.live += 1;
+        number
     }
 
-    pub(super) fn push(&mut self, entries: &mut impl Linked, at: u32) {
-        *entries.links(at) = Links { before: self.newest, after: NONE };
-        match self.newest {
-            NONE => self.oldest = at,
-            newest => entries.links(newest).after = at,
+    /// Takes out the number and the hash of what came first, be it an entry or a hole. An entry has
+    /// [`left`](Self::left).
+    pub(super) fn pop(&mut self) -> Option<(u32, u32)> {
+        let hash = self.hashes.pop_front()?;
+        let number = self.first;
+        self.first = number.wrapping_add(1);
+        Some((number, hash))
+    }
+
+    /// Counts an entry out.
+    pub(super) fn left(&mut self) {
+        self.live -= 1;
+    }
+
+    /// Closes the holes if there are more of them than entries, and so takes a step or two for each
+    /// entry that has left.
+    ///
+    /// `renumber` is told the hash, the number and the new number, and tells whether there is such
+    /// an entry.
+    pub(super) fn close_holes(&mut self, mut renumber: impl FnMut(u32, u32, u32) -> bool) {
+        if self.hashes.len() <= 2 * self.live + FEW {
+            return;
         }
-        self.newest = at;
-        self.len += 1;
+        let (mut from, mut to) = (self.first, self.first);
+        self.hashes.retain(|hash| {
+            let is_there = renumber(*hash, from, to);
+            from = from.wrapping_add(1);
+            to = to.wrapping_add(u32::from(is_there));
+            is_there
+        });
+        self.hashes.shrink_to(2 * self.live);
     }
 
-    pub(super) fn unlink(&mut self, entries: &mut impl Linked, at: u32) {
-        let Links { before, after } = *entries.links(at);
-        self.join(entries, before, after, after, before);
-        self.len -= 1;
-    }
-
-    /// The entry whose links are at `at` now stood at another position before.
-    pub(super) fn moved(&mut self, entries: &mut impl Linked, at: u32) {
-        let Links { before, after } = *entries.links(at);
-        self.join(entries, before, at, after, at);
-    }
-
-    /// Makes `to_after` follow `before`, and `to_before` precede `after`.
-    fn join(
-        &mut self,
-        entries: &mut impl Linked,
-        before: u32,
-        to_after: u32,
-        after: u32,
-        to_before: u32,
-    ) {
-        match before {
-            NONE => self.oldest = to_after,
-            before => entries.links(before).after = to_after,
-        }
-        match after {
-            NONE => self.newest = to_before,
-            after => entries.links(after).before = to_before,
-        }
+    #[expect(clippy::cast_possible_truncation, reason = "a queue is shorter than its numbers go")]
+    fn number(&self, at: usize) -> u32 {
+        self.first.wrapping_add(at as u32)
     }
 }

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use session_core::{Record, SessionId, Timestamp, Version};
 
 use super::{
-    entries::{Entries, Found},
-    hash::IdHashing,
+    entries::{Entries, Evicted, Found},
+    hash::{Hash, IdHashing},
     tickets::{Ticket, Tickets, UnderWay},
     unsettled::Unsettled,
 };
 use crate::{
-    figures::{Counters, Figures},
-    flight::{Flight, Loading, Passenger},
-    sync::{RwLock, read, write},
+    figures::Figures,
+    flight::{Call, Flight, Passenger},
+    sync::{Mutex, lock},
 };
 
 /// Part of a table. The methods hold the lock for a bounded number of steps, and none of them
 /// waits.
 #[derive(Debug)]
-#[repr(C, align(128))]
+#[repr(align(128))]
 pub(crate) struct Shard {
-    // In this order, so that a hit finds its counter and the word of the lock in one cache line.
-    pub(crate) counters: Counters,
-    state: RwLock<State>,
+    // Not a lock for many readers: a hit holds it so briefly that letting others in beside it gains
+    // less than the second counter costs that it would have to keep.
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -31,6 +31,8 @@ struct State {
     entries: Entries,
     tickets: Tickets,
     unsettled: Unsettled,
+    /// But for what is held now.
+    figures: Figures,
 }
 
 /// How a request that found nothing goes on.
@@ -38,7 +40,7 @@ pub(crate) enum Start {
     /// There is something by now.
     Found(Found),
     /// It waits for a load. `joined`: one that began before the request did.
-    Wait { passenger: Passenger, joined: bool },
+    Wait { passenger: Passenger<Option<Arc<Record>>>, joined: bool },
 }
 
 /// What a write did, as its ticket is given back.
@@ -64,19 +66,40 @@ impl Shard {
             entries: Entries::new(max_entries, max_bytes, epoch, hashing.clone()),
             tickets: Tickets::new(hashing.clone()),
             unsettled: Unsettled::new(hashing.clone()),
+            figures: Figures::default(),
         };
-        Self { state: RwLock::new(state), counters: Counters::new() }
+        Self { state: Mutex::new(state) }
     }
 
-    /// What is kept under `id`.
-    pub(crate) fn find(&self, id: &SessionId) -> Option<Found> {
-        read(&self.state).entries.get(id)
+    /// What is kept under `id` and is `usable`.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        id: &SessionId,
+        hash: Hash,
+        usable: impl FnOnce(&Found) -> bool,
+    ) -> Option<Found> {
+        let mut state = lock(&self.state);
+        let found = state.entries.get(id, hash).filter(usable);
+        match found {
+            Some(_) => state.figures.hits += 1,
+            None => state.figures.misses += 1,
+        }
+        found
+    }
+
+    /// Counts what was taken for a hit as a miss after all.
+    pub(crate) fn was_a_miss(&self) {
+        let mut state = lock(&self.state);
+        state.figures.hits -= 1;
+        state.figures.misses += 1;
     }
 
     /// Keeps `record`, whatever else goes on.
-    pub(super) fn insert(&self, record: &Arc<Record>, since: Timestamp) {
-        let evicted = write(&self.state).entries.insert(record, since);
-        self.counters.evicted(evicted.len());
+    pub(super) fn insert(&self, record: &Arc<Record>, hash: Hash, since: Timestamp) {
+        // Before the lock, so that what leaves is dropped after it.
+        let mut evicted = Evicted::default();
+        lock(&self.state).insert(record, hash, since, &mut evicted);
     }
 
     /// Finds what is kept under `id`, or joins the load under way, or begins one.
@@ -89,28 +112,25 @@ impl Shard {
         now: Timestamp,
         usable: impl FnOnce(&Found) -> bool,
         joinable: impl FnOnce(Timestamp) -> bool,
-        load: impl FnOnce(Ticket) -> Loading,
+        load: impl FnOnce(Ticket) -> Call<Option<Arc<Record>>>,
     ) -> Start {
-        let mut state = write(&self.state);
-        if let Some(found) = state.entries.get(id) {
+        let mut state = lock(&self.state);
+        if let Some(found) = state.entries.look(id) {
             if usable(&found) {
                 return Start::Found(found);
             }
-            state.entries.remove(id);
-            self.counters.invalidated(1);
+            state.remove(id);
         }
-        if let Some(under_way) = state.tickets.load(id) {
-            if joinable(under_way.began)
-                && let Some(passenger) = under_way.flight.board()
-            {
-                return Start::Wait { passenger, joined: true };
-            }
-            // Too old, or abandoned just now: it ends without bringing anything.
-            state.tickets.changed(id);
+        if let Some(under_way) = state.tickets.load(id)
+            && joinable(under_way.began)
+            && let Some(passenger) = under_way.flight.board()
+        {
+            return Start::Wait { passenger, joined: true };
         }
+        state.figures.loads += 1;
         let ticket = state.tickets.take(id);
         let (flight, passenger) = Flight::new(load(ticket));
-        state.tickets.announce(id, UnderWay { flight, began: now });
+        state.tickets.announce(id, UnderWay { flight, began: now, ticket });
         Start::Wait { passenger, joined: false }
     }
 
@@ -123,19 +143,19 @@ impl Shard {
         began: Timestamp,
         admitted: impl FnOnce() -> bool,
     ) {
-        let mut state = write(&self.state);
+        let mut evicted = Evicted::default();
+        let mut state = lock(&self.state);
         let valid = state.tickets.land(id, ticket);
         let Some(record) = record else { return };
         if valid && !state.unsettled.contains(id, began) && admitted() {
-            let evicted = state.entries.insert(record, began);
-            drop(state);
-            self.counters.evicted(evicted.len());
+            let hash = state.entries.hash(id);
+            state.insert(record, hash, began, &mut evicted);
         }
     }
 
     /// Takes a ticket for a write.
     pub(crate) fn begin_write(&self, id: &SessionId) -> Ticket {
-        write(&self.state).tickets.take(id)
+        lock(&self.state).tickets.take(id)
     }
 
     /// Ends a write.
@@ -147,7 +167,8 @@ impl Shard {
         began: Timestamp,
         admitted: impl FnOnce(&Record) -> bool,
     ) {
-        let mut state = write(&self.state);
+        let mut evicted = Evicted::default();
+        let mut state = lock(&self.state);
         let valid = state.tickets.give_back(id, ticket);
         state.tickets.changed(id);
         let current = match written {
@@ -166,56 +187,79 @@ impl Shard {
         let current = current
             .filter(|record| valid && !state.unsettled.contains(id, began) && admitted(record));
         if let Some(record) = current {
-            let evicted = state.entries.insert(&record, began);
-            drop(state);
-            self.counters.evicted(evicted.len());
+            let hash = state.entries.hash(id);
+            state.insert(&record, hash, began, &mut evicted);
         } else {
-            let removed = state.entries.remove(id);
+            let removed = state.remove(id);
             drop(state);
-            self.counters.invalidated(usize::from(removed.is_some()));
+            drop(removed);
         }
     }
 
     /// Replaces the entry that holds just this record by the same record with another deadline.
     pub(crate) fn refresh(&self, old: &Arc<Record>, new: &Arc<Record>, now: Timestamp) {
-        let mut state = write(&self.state);
+        let mut evicted = Evicted::default();
+        let mut state = lock(&self.state);
         if state.entries.peek(old.id()).is_some_and(|kept| Arc::ptr_eq(kept, old)) {
-            let _evicted = state.entries.insert(new, now);
+            let hash = state.entries.hash(old.id());
+            state.insert(new, hash, now, &mut evicted);
         }
     }
 
     /// Drops the entry that holds just this record.
     pub(crate) fn discard(&self, old: &Arc<Record>) {
-        let mut state = write(&self.state);
+        let mut state = lock(&self.state);
         if state.entries.peek(old.id()).is_some_and(|kept| Arc::ptr_eq(kept, old)) {
-            let removed = state.entries.remove(old.id());
+            let removed = state.remove(old.id());
             drop(state);
-            self.counters.invalidated(usize::from(removed.is_some()));
+            drop(removed);
         }
     }
 
     /// Forgets `id`, and voids whatever is under way for it.
     pub(crate) fn invalidate(&self, id: &SessionId) {
-        let mut state = write(&self.state);
+        let mut state = lock(&self.state);
         state.tickets.changed(id);
-        let removed = state.entries.remove(id);
+        let removed = state.remove(id);
         drop(state);
-        self.counters.invalidated(usize::from(removed.is_some()));
+        drop(removed);
     }
 
     /// Forgets everything, and voids whatever is under way.
     pub(super) fn clear(&self) {
-        let mut state = write(&self.state);
+        let mut state = lock(&self.state);
         state.tickets.all_changed();
         let removed = state.entries.clear();
+        state.figures.invalidations += removed.len() as u64;
         drop(state);
-        self.counters.invalidated(removed);
+        drop(removed);
     }
 
     pub(super) fn add_to(&self, figures: &mut Figures) {
-        self.counters.add_to(figures);
-        let state = read(&self.state);
+        let state = lock(&self.state);
         figures.entries += state.entries.len() as u64;
         figures.bytes += state.entries.bytes() as u64;
+        figures.add_counts(&state.figures);
+    }
+}
+
+impl State {
+    /// Keeps a record. What leaves for it is to be dropped without the lock.
+    fn insert(
+        &mut self,
+        record: &Arc<Record>,
+        hash: Hash,
+        since: Timestamp,
+        evicted: &mut Evicted,
+    ) {
+        self.entries.insert(record, hash, since, evicted);
+        self.figures.evictions += evicted.number;
+    }
+
+    /// Forgets an entry, which is to be dropped without the lock.
+    fn remove(&mut self, id: &SessionId) -> Option<Arc<Record>> {
+        let removed = self.entries.remove(id);
+        self.figures.invalidations += u64::from(removed.is_some());
+        removed
     }
 }

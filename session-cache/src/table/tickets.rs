@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use session_core::{SessionId, Timestamp};
+use session_core::{Record, SessionId, Timestamp};
 
 use super::hash::IdHashing;
 use crate::flight::Flight;
@@ -19,20 +19,27 @@ pub(super) struct Tickets {
 struct Busy {
     /// Goes up with every change of the id.
     changes: u64,
-    /// Tickets given out and not returned.
+    /// How many tickets were given out.
+    given: u64,
+    /// How many of them were not returned yet.
     holders: usize,
     /// The load that those who come now may wait for.
     load: Option<UnderWay>,
 }
 
 pub(super) struct UnderWay {
-    pub(super) flight: Arc<Flight>,
+    pub(super) flight: Arc<Flight<Option<Arc<Record>>>>,
     pub(super) began: Timestamp,
+    pub(super) ticket: Ticket,
 }
 
-/// The number of changes seen when a ticket was given out.
+/// What whoever is busy with an id shows when it is done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket {
+    /// How many changes of the id there were when it was given out.
+    changes: u64,
+    number: u64,
+}
 
 impl Tickets {
     pub(super) fn new(hashing: IdHashing) -> Self {
@@ -46,9 +53,11 @@ impl Tickets {
 
     /// Gives out a ticket for `id`.
     pub(super) fn take(&mut self, id: &SessionId) -> Ticket {
-        let busy = self.busy.entry(*id).or_insert(Busy { changes: 0, holders: 0, load: None });
+        let free = Busy { changes: 0, given: 0, holders: 0, load: None };
+        let busy = self.busy.entry(*id).or_insert(free);
         busy.holders += 1;
-        Ticket(busy.changes)
+        busy.given += 1;
+        Ticket { changes: busy.changes, number: busy.given }
     }
 
     /// Lets those who come from now on wait for `load`, whose ticket was taken just now.
@@ -61,7 +70,7 @@ impl Tickets {
     /// Takes back the ticket of a write, and tells whether it was still valid.
     pub(super) fn give_back(&mut self, id: &SessionId, ticket: Ticket) -> bool {
         let Some(busy) = self.busy.get_mut(id) else { return false };
-        let valid = busy.changes == ticket.0;
+        let valid = busy.changes == ticket.changes;
         busy.holders -= 1;
         if busy.holders == 0 {
             self.busy.remove(id);
@@ -72,11 +81,8 @@ impl Tickets {
     /// Takes back the ticket of a load, which nobody may join any more, and tells whether it was
     /// still valid.
     pub(super) fn land(&mut self, id: &SessionId, ticket: Ticket) -> bool {
-        if let Some(busy) = self.busy.get_mut(id)
-            && busy.changes == ticket.0
-        {
-            // As long as the ticket of a load is valid, the load that is announced is this one.
-            busy.load = None;
+        if let Some(busy) = self.busy.get_mut(id) {
+            busy.load.take_if(|load| load.ticket == ticket);
         }
         self.give_back(id, ticket)
     }

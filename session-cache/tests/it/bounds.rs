@@ -130,6 +130,36 @@ fn a_flood_of_strangers_does_not_push_out_those_who_come_back() {
 }
 
 #[test]
+fn those_who_log_out_do_not_disturb_the_turns_of_the_others() {
+    let table = RecordTable::new(1_000, usize::MAX);
+    let regulars: Vec<_> = (0..400).map(support::id).collect();
+    for (at, id) in regulars.iter().enumerate() {
+        table.insert(&support::record(support::id(1_000_000 + at as u64), 1, 0));
+        table.insert(&support::record(*id, 1, 0));
+        assert!(table.get(id).is_some());
+    }
+    // There is room for all: nobody's turn to leave comes, and all of these leave before it.
+    for stranger in 0..20_000 {
+        let id = support::id(1_000_000 + stranger);
+        table.insert(&support::record(id, 1, 0));
+        table.remove(&id);
+    }
+    assert_eq!(table.figures().evictions, 0);
+    for stranger in 0..20_000 {
+        table.insert(&support::record(support::id(2_000_000 + stranger), 1, 0));
+        assert!(table.figures().entries <= 1_000);
+    }
+    assert!(regulars.iter().all(|id| table.get(id).is_some()), "they were asked for");
+    for stranger in 0..20_000 {
+        let id = support::id(3_000_000 + stranger);
+        table.insert(&support::record(id, 1, 0));
+        // Twice, so that it goes to the main queue, and the regulars' turns come.
+        assert!(table.get(&id).is_some() && table.get(&id).is_some());
+    }
+    assert!(regulars.iter().all(|id| table.get(id).is_none()), "they were not asked for again");
+}
+
+#[test]
 fn requests_without_a_session_cannot_evict_anything() {
     let parent = Parent::new();
     let cache = parent.cached_with(Coherence::Exclusive, CacheConfig::new().capacity(10));

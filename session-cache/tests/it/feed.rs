@@ -17,7 +17,7 @@ use session_core::{
 };
 
 use crate::{
-    parent::{Parent, Step, get, ready},
+    parent::{Parent, Request, Step, get, ready},
     support,
 };
 
@@ -42,6 +42,8 @@ struct Line {
     cut: bool,
     /// Whether something was lost that nobody was told of.
     lost: bool,
+    /// Whether the answers of gets are held back.
+    held: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -119,7 +121,16 @@ impl SessionManager for Told {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.store.get(id).await
+        let found = self.store.get(id).await;
+        std::future::poll_fn(|context| {
+            if self.line.lock().expect("no panic while locked").held {
+                context.waker().wake_by_ref();
+                return std::task::Poll::Pending;
+            }
+            std::task::Poll::Ready(())
+        })
+        .await;
+        found
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
@@ -310,7 +321,7 @@ fn a_load_that_overlaps_a_change_that_is_told_does_not_enter() {
     let cache = parent.cached(Coherence::Watching);
     let record = parent.stored(1);
     parent.hold(Step::AfterGet);
-    let load = crate::parent::Request::begin(cache.get(record.id()));
+    let load = Request::begin(cache.get(record.id()));
     ready(parent.store.remove(record.id(), None)).expect("remove");
     parent.release(Step::AfterGet);
     load.end().expect("get");
@@ -324,9 +335,25 @@ fn a_load_that_overlaps_a_break_of_the_feed_does_not_enter() {
     let cache = parent.cached(Coherence::Watching);
     let record = parent.stored(1);
     parent.hold(Step::AfterGet);
-    let load = crate::parent::Request::begin(cache.get(record.id()));
+    let load = Request::begin(cache.get(record.id()));
     parent.store.break_feed();
     parent.release(Step::AfterGet);
     load.end().expect("get");
     assert_eq!(cache.figures().entries, 0);
+}
+
+#[test]
+fn while_the_feed_is_broken_nobody_waits_for_a_load_that_began_before_the_request() {
+    let told = Told::new();
+    let cache = told.cached();
+    let record = support::record(support::id(1), 1, 0);
+    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
+    let hold = |held| told.line.lock().expect("no panic while locked").held = held;
+    hold(true);
+    let before = Request::begin(cache.get(record.id()));
+    ready(told.store.remove(record.id(), None)).expect("remove");
+    let after = Request::begin(cache.get(record.id()));
+    hold(false);
+    assert!(after.end().expect("get").is_none(), "the logout was acknowledged before");
+    before.end().expect("get");
 }

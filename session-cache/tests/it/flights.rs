@@ -90,6 +90,26 @@ fn a_load_that_all_left_is_begun_anew() {
 }
 
 #[test]
+fn a_load_that_hangs_does_not_hold_up_who_comes_a_second_later() {
+    let parent = Parent::new();
+    let cache = parent.cached(Coherence::Exclusive);
+    let record = parent.stored(1);
+    parent.hold(Step::AfterGet);
+    let mut hanging = Request::begin(cache.get(record.id()));
+    let with_it = Request::begin(cache.get(record.id()));
+    parent.clock.advance(std::time::Duration::from_secs(1));
+    let later: Vec<_> = (0..3).map(|_| Request::begin(cache.get(record.id()))).collect();
+    assert_eq!(parent.reached(Step::BeforeGet), 2, "they share a call of their own");
+    parent.release(Step::AfterGet);
+    for request in later {
+        assert!(request.end().expect("get").is_some());
+    }
+    assert!(hanging.poll().is_ready());
+    assert!(with_it.end().expect("get").is_some());
+    assert_eq!(cache.figures().entries, 1);
+}
+
+#[test]
 fn a_load_that_fails_is_tried_once_more_by_those_who_did_not_begin_it() {
     let parent = Parent::new();
     let cache = parent.cached(Coherence::Exclusive);

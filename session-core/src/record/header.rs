@@ -38,14 +38,16 @@ impl fmt::Debug for PrincipalTag {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub(crate) struct KeyId(pub(crate) [u8; 8]);
 
+// In this order, what a cache looks at for every hit comes first.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Header {
-    pub(crate) key_id: KeyId,
     pub(crate) id: SessionId,
     pub(crate) version: Version,
-    pub(crate) deadline: Timestamp,
-    pub(crate) tag: Option<PrincipalTag>,
     pub(crate) expires_at: Timestamp,
+    pub(crate) deadline: Timestamp,
+    pub(crate) key_id: KeyId,
+    pub(crate) tag: Option<PrincipalTag>,
 }
 
 impl Header {

@@ -56,6 +56,9 @@ use crate::{Error, ErrorKind, Result, SessionId, Timestamp, Version, keys::InUse
 /// assert_eq!(back.version(), record.version());
 /// # Ok(()) }
 /// ```
+// In this order, behind an `Arc`, the id and the deadline lie beside the count of its owners, which
+// handing out the record changes anyway.
+#[repr(C)]
 pub struct Record {
     header: Header,
     /// Nonce, ciphertext and tag.
