@@ -159,10 +159,10 @@ impl RedisConfig {
 
     /// Answers a write only when so many replicas have confirmed it: 0 unless set.
     ///
-    /// Against what a failover of asynchronous replicas can lose, a logout among it. It makes a loss
-    /// unlikely, not impossible: the server does not take back what too few have confirmed, and a
-    /// replica without the write may still be chosen. A write that too few confirm within half of the
-    /// [time-out](Self::timeout) is answered with
+    /// Against what a failover of asynchronous replicas can lose, a logout among it. It makes a
+    /// loss unlikely, not impossible: the server does not take back what too few have confirmed,
+    /// and a replica without the write may still be chosen. A write that too few confirm within
+    /// half of the [time-out](Self::timeout) is answered with
     /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable). Writes then wait for each
     /// other, on a connection of their own.
     ///

@@ -39,10 +39,10 @@
 //!
 //! # Limits
 //!
-//! Replicas are asynchronous: what a server answered and had not passed on is lost when it fails and
-//! a replica takes its place, a logout among it. [`RedisConfig::replicas`] waits for replicas, which
-//! makes that unlikely. A scan that overlaps a restart or a change of the Cluster may miss sessions;
-//! a list by principal does not.
+//! Replicas are asynchronous: what a server answered and had not passed on is lost when it fails
+//! and a replica takes its place, a logout among it. [`RedisConfig::replicas`] waits for replicas,
+//! which makes that unlikely. A scan that overlaps a restart or a change of the Cluster may miss
+//! sessions; a list by principal does not.
 
 mod config;
 mod engine;

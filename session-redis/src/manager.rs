@@ -19,21 +19,21 @@ use crate::{
 ///   any number of processes one wins.
 /// - A session is removed by the server some time after its deadline. Whether it is expired is
 ///   decided by the [clock](RedisConfig::clock) alone, so nobody is logged out by a server's clock.
-/// - One round trip for a call. Two more for a write that changes whom a session belongs to, or until
-///   when: the index of a principal names a session before the session is there.
-/// - A connection that is lost comes back by itself, within a moment of the server's return. Nothing
-///   waits longer than its [time-out](RedisConfig::timeout).
+/// - One round trip for a call. Two more for a write that changes whom a session belongs to, or
+///   until when: the index of a principal names a session before the session is there.
+/// - A connection that is lost comes back by itself, within a moment of the server's return.
+///   Nothing waits longer than its [time-out](RedisConfig::timeout).
 ///
-/// Clones share one manager. It has a thread of its own, which ends with the last of them, so it may
-/// be used from any runtime, or none.
+/// Clones share one manager. It has a thread of its own, which ends with the last of them, so it
+/// may be used from any runtime, or none.
 ///
 /// # Errors
 ///
 /// Beside those of the [contract](SessionManager):
 /// [`ErrorKind::Full`](session_core::ErrorKind::Full) when the server's memory is full and its
 /// policy is to refuse writes; what was stored is whole, and touches and removals still work.
-/// [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) for what this crate did not write, which
-/// is left alone. Everything else the server or the way to it may refuse is
+/// [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) for what this crate did not write,
+/// which is left alone. Everything else the server or the way to it may refuse is
 /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) with a sentence that says what
 /// to change, never an absent session.
 ///
@@ -44,8 +44,8 @@ use crate::{
 /// # Security
 ///
 /// Errors, events and `Debug` show no URL, no password and no name of a key. Whoever reads the
-/// server finds sealed records; whoever may write to it can put an older one back. Give it a user of
-/// its own, and TLS when it is not on the same machine.
+/// server finds sealed records; whoever may write to it can put an older one back. Give it a user
+/// of its own, and TLS when it is not on the same machine.
 ///
 /// # Examples
 ///

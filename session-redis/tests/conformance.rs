@@ -20,9 +20,12 @@ use session_core::{
 };
 use session_redis::{RedisConfig, RedisSessionManager};
 
-use self::support::{Cluster, Server, ask, block_on};
+#[cfg(feature = "cluster")]
+use self::support::Cluster;
+use self::support::{Server, ask, block_on};
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
+#[cfg(feature = "cluster")]
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(3, false));
 
 /// Servers as a type, since a harness is made from nothing.
@@ -44,8 +47,10 @@ impl Servers for One {
     }
 }
 
+#[cfg(feature = "cluster")]
 struct Three;
 
+#[cfg(feature = "cluster")]
 impl Servers for Three {
     fn config() -> RedisConfig {
         RedisConfig::cluster(CLUSTER.urls())
@@ -128,6 +133,7 @@ mod one {
     );
 }
 
+#[cfg(feature = "cluster")]
 mod cluster {
     use super::*;
 

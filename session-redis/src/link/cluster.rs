@@ -113,8 +113,8 @@ impl Cluster {
 }
 
 /// The masters in the answer to `CLUSTER NODES`, one node a line: id, address, flags, and from the
-/// ninth word on its slots. Those without slots count, since keys may be on their way to them; those
-/// that failed count only if nobody has taken over their slots.
+/// ninth word on its slots. Those without slots count, since keys may be on their way to them;
+/// those that failed count only if nobody has taken over their slots.
 fn masters(answer: &Value, asked: &ConnectionAddr) -> Vec<(String, u16)> {
     let text = match answer {
         Value::BulkString(text) => std::str::from_utf8(text).unwrap_or_default(),

@@ -63,6 +63,7 @@ fn a_server_that_is_not_there_is_unavailable() {
     refused(open(&RedisConfig::new(url)), ErrorKind::Unavailable, "cannot be reached");
 }
 
+#[cfg(all(feature = "cluster", feature = "sentinel"))]
 #[test]
 fn a_cluster_and_sentinels_need_urls_and_a_cluster_one_database() {
     let none: [&str; 0] = [];

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use crate::support::{Cluster, Server};
+use crate::support::Server;
 
 /// Built by cargo together with this test, two folders up from it.
 fn example(name: &str) -> PathBuf {
@@ -28,8 +28,9 @@ fn the_example_for_one_server_runs() {
     runs(Command::new(example("single")).arg(server.url()));
 }
 
+#[cfg(feature = "cluster")]
 #[test]
 fn the_example_for_a_cluster_runs() {
-    let cluster = Cluster::start(3, false);
+    let cluster = crate::support::Cluster::start(3, false);
     runs(Command::new(example("cluster")).args(cluster.urls()));
 }

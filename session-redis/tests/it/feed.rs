@@ -8,7 +8,7 @@ use std::{
 use session_core::{SessionId, SessionManager, WatchChanges, WatchSessions};
 use session_redis::{RedisConfig, RedisSessionManager};
 
-use crate::support::{Cluster, Server, block_on, create, lasting, new_id, record, until};
+use crate::support::{Server, block_on, create, lasting, new_id, record, until};
 
 #[derive(Debug, Clone, Copy, Eq, PartialEq)]
 enum Told {
@@ -129,9 +129,10 @@ fn another_prefix_is_another_store() {
     assert!(block_on(ours.get(&id)).unwrap().is_none());
 }
 
+#[cfg(feature = "cluster")]
 #[test]
 fn every_server_of_a_cluster_tells() {
-    let cluster = Cluster::start(3, false);
+    let cluster = crate::support::Cluster::start(3, false);
     let (manager, recorder, _watch) = watched(&RedisConfig::cluster(cluster.urls()));
     for _ in 0..30 {
         let record = record(new_id(), 1, b"v");

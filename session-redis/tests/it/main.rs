@@ -2,9 +2,11 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acl;
 mod errors;
 mod examples;
 mod expiry;
+#[cfg(all(feature = "cluster", feature = "sentinel"))]
 mod failover;
 mod faults;
 mod feed;
