@@ -19,7 +19,9 @@ fn example(name: &str) -> PathBuf {
 #[track_caller]
 fn runs(command: &mut Command) {
     let output = command.output().expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (&output.stdout, &output.stderr);
+    let said = [out, err].map(|it| String::from_utf8_lossy(it));
+    assert!(output.status.success(), "{said:?}");
 }
 
 #[test]
@@ -33,4 +35,16 @@ fn the_example_for_one_server_runs() {
 fn the_example_for_a_cluster_runs() {
     let cluster = crate::support::Cluster::start(3, false);
     runs(Command::new(example("cluster")).args(cluster.urls()));
+}
+
+#[test]
+fn three_processes_with_caches_serve_nothing_stale() {
+    runs(Command::new(example("stale")).args(["--seconds", "2"]));
+}
+
+#[test]
+fn caches_that_hear_of_no_change_are_caught() {
+    let output = Command::new(example("stale")).arg("--deaf").output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && said.contains("behind"), "{said}");
 }
