@@ -294,8 +294,8 @@ impl Store {
     async fn write(&self, key: Vec<u8>, command: Cmd, deadline: Instant) -> Result<Value, Fault> {
         let mut request = Request { target: Target { key }, commands: vec![command], writes: true };
         let Some(writes) = &self.writes else {
-            let mut answers = self.reads.call(&request, deadline).await?;
-            return Ok(answers.swap_remove(0));
+            let answers = self.reads.call(&request, deadline).await?;
+            return Ok(answers.into_iter().next().unwrap_or(Value::Nil));
         };
         let mut wait = cmd("WAIT");
         wait.arg(self.replicas).arg(self.timeout.as_millis().div_ceil(2).max(1).to_string());

@@ -15,3 +15,4 @@ mod log;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
+mod ways;
