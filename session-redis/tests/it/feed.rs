@@ -11,14 +11,14 @@ use session_redis::{RedisConfig, RedisSessionManager};
 use crate::support::{Server, block_on, create, lasting, new_id, record, until};
 
 #[derive(Debug, Clone, Copy, Eq, PartialEq)]
-enum Told {
+pub(crate) enum Told {
     Changed(SessionId),
     Alive,
     Broken,
 }
 
 #[derive(Debug, Default)]
-struct Recorder(Mutex<Vec<Told>>);
+pub(crate) struct Recorder(Mutex<Vec<Told>>);
 
 impl Recorder {
     fn tell(&self, told: Told) {
@@ -27,7 +27,7 @@ impl Recorder {
 
     /// Waits until `wanted` is told, and forgets all that was told up to then.
     #[track_caller]
-    fn hears(&self, wanted: Told) {
+    pub(crate) fn hears(&self, wanted: Told) {
         until("the watcher is told", || {
             let mut told = self.0.lock().expect("no panic while locked");
             let at = told.iter().position(|it| *it == wanted)?;
@@ -55,7 +55,9 @@ impl WatchChanges for Recorder {
     }
 }
 
-fn watched(config: &RedisConfig) -> (RedisSessionManager, Arc<Recorder>, session_core::Watch) {
+pub(crate) fn watched(
+    config: &RedisConfig,
+) -> (RedisSessionManager, Arc<Recorder>, session_core::Watch) {
     let manager = block_on(RedisSessionManager::with_config(config)).expect("a manager");
     let recorder = Arc::new(Recorder::default());
     let watch = manager.watch(recorder.clone()).expect("a watch");

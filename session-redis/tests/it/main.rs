@@ -12,6 +12,8 @@ mod faults;
 mod feed;
 mod listing;
 mod log;
+#[cfg(feature = "cluster")]
+mod moving;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
