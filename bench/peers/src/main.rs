@@ -2,9 +2,10 @@
 //! each behind a real server, asked the same in the same run.
 //!
 //! `cargo xtask peers` runs it and prints a table. Redis is used if `redis-server` is on the
-//! machine.
+//! machine. `cargo xtask peers cost` prints what a request costs on Redis instead.
 
 mod browser;
+mod cost;
 mod redis;
 mod servers;
 
@@ -15,13 +16,24 @@ const PARALLEL: usize = 200;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => overlap().await,
+        ["cost"] => cost::compare(),
+        ["serve", name, redis] => cost::serve(name, redis),
+        _ => Err("the only word it takes is `cost`".into()),
+    }
+}
+
+async fn overlap() -> Result<()> {
     let redis = redis::Redis::start()?;
+    let url = redis.as_ref().map(|redis| redis.url.as_str());
     println!(
         "| sessions | of {PARALLEL} parallel writes of different keys, kept | of {PARALLEL} parallel increments, counted | a slow write after a logout | a slow write after a login |"
     );
     println!("| --- | --- | --- | --- | --- |");
     for peer in Peer::all(redis.is_some()) {
-        let server = peer.serve(redis.as_ref())?;
+        let server = peer.serve(url)?;
         let kept = kept(&server.url).await?;
         let counted = counted(&server.url).await?;
         let logout = slow_write(&server.url, "logout").await?;

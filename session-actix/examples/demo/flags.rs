@@ -9,14 +9,16 @@ A small site with sessions.
 
   --addr HOST:PORT       where to listen (127.0.0.1:8080)
   --store fs:DIR         keep sessions in files of this folder (fs:target/demo/sessions)
+  --store redis://H:P    keep sessions in the Redis or Valkey server at this URL
   --store memory         keep sessions in memory; they end with the program
   --key-file FILE        the key of the sessions, made at the first start (target/demo/key)
   --idle SECONDS         a session nobody uses ends after (86400)
   --lifetime SECONDS     a session ends, however busy it is, after (604800)
   --rotate SECONDS       a session in use gets a new token each (never)
   --workers N            threads that answer (one for each core)
-  --cache ENTRIES        sessions kept in memory in front of the files; 0: none (10000)
-  --coherence checked    every hit asks the file for its version: for several processes
+  --cache ENTRIES        sessions kept in memory in front of the store; 0: none (10000)
+  --coherence checked    every hit asks the store for its version: for several processes (files)
+  --coherence watching   the store tells of changes: for several processes (redis)
   --coherence exclusive  this process is the only one
   --insecure-cookie      for plain http on other names than localhost
   --tls                  https, with a self-signed certificate made at the start";
@@ -32,7 +34,8 @@ pub(crate) struct Flags {
     pub(crate) rotate: Option<Duration>,
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) cache: usize,
-    pub(crate) coherence: Coherence,
+    /// What suits the store, unless told.
+    pub(crate) coherence: Option<Coherence>,
     pub(crate) insecure_cookie: bool,
     pub(crate) tls: bool,
 }
@@ -41,6 +44,7 @@ pub(crate) struct Flags {
 pub(crate) enum Store {
     Fs(PathBuf),
     Memory,
+    Redis(String),
 }
 
 impl Flags {
@@ -55,7 +59,7 @@ impl Flags {
             rotate: None,
             workers: None,
             cache: 10_000,
-            coherence: Coherence::Checked,
+            coherence: None,
             insecure_cookie: false,
             tls: false,
         };
@@ -80,7 +84,7 @@ impl Flags {
                 "--rotate" => flags.rotate = Some(seconds(&flag, &value()?)?),
                 "--workers" => flags.workers = Some(number(&flag, &value()?)?),
                 "--cache" => flags.cache = number(&flag, &value()?)?,
-                "--coherence" => flags.coherence = coherence(&value()?)?,
+                "--coherence" => flags.coherence = Some(coherence(&value()?)?),
                 "--insecure-cookie" => flags.insecure_cookie = true,
                 "--tls" => flags.tls = true,
                 "--help" | "-h" => return Ok(None),
@@ -101,8 +105,12 @@ impl Store {
     fn parse(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("fs", folder)) if !folder.is_empty() => Ok(Self::Fs(folder.into())),
+            Some(("redis" | "unix", rest)) if rest.starts_with("//") => {
+                Ok(Self::Redis(text.to_owned()))
+            }
             None if text == "memory" => Ok(Self::Memory),
-            _ => Err(format!("--store is `fs:DIR` or `memory`, not `{text}`")),
+            // Not what was given: a URL may hold a password.
+            _ => Err("--store is `fs:DIR`, `redis://HOST:PORT` or `memory`".to_owned()),
         }
     }
 }
@@ -111,7 +119,8 @@ fn coherence(text: &str) -> Result<Coherence, String> {
     match text {
         "checked" => Ok(Coherence::Checked),
         "exclusive" => Ok(Coherence::Exclusive),
-        _ => Err(format!("--coherence is `checked` or `exclusive`, not `{text}`")),
+        "watching" => Ok(Coherence::Watching),
+        _ => Err(format!("--coherence is `checked`, `watching` or `exclusive`, not `{text}`")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A small site with sessions in files: a page for people and an API for programs.
+//! A small site with sessions: a page for people and an API for programs.
 //!
 //! `cargo xtask demo` serves it on <http://127.0.0.1:8080>; `cargo xtask demo --help` tells the
 //! flags.
@@ -38,7 +38,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         say(flags::HELP);
         return Ok(());
     };
-    let sessions = sessions(&flags)?;
+    let sessions = sessions(&flags).await?;
     let site = web::Data::new(Site::new(&flags, sessions.interface().cookie_name()));
     let mut server = HttpServer::new(move || {
         App::new()
@@ -68,8 +68,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn sessions(flags: &Flags) -> Result<SessionMiddleware, Box<dyn Error>> {
-    let manager = store::open(flags)?;
+async fn sessions(flags: &Flags) -> Result<SessionMiddleware, Box<dyn Error>> {
+    let manager = store::open(flags).await?;
     let key = keys::load_or_make(&flags.key_file)?;
     let mut builder = SessionMiddleware::builder(manager, key)
         .idle_timeout(flags.idle)

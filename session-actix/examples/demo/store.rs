@@ -2,15 +2,16 @@
 
 use std::{error::Error, fs, sync::Arc};
 
-use session_cache::{CacheConfig, CachingSessionManager};
+use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{MemorySessionManager, SessionManager};
 use session_fs::FileBackedSessionManager;
+use session_redis::RedisSessionManager;
 
 use super::flags::{Flags, Store};
 
-/// A manager as the flags ask for it: files behind a cache, unless told otherwise.
-pub(crate) fn open(flags: &Flags) -> Result<Arc<dyn SessionManager>, Box<dyn Error>> {
-    let files = match &flags.store {
+/// A manager as the flags ask for it: a store behind a cache, unless told otherwise.
+pub(crate) async fn open(flags: &Flags) -> Result<Arc<dyn SessionManager>, Box<dyn Error>> {
+    let (store, coherence): (Arc<dyn SessionManager>, _) = match &flags.store {
         // Memory in front of memory would save nothing.
         Store::Memory => return Ok(Arc::new(MemorySessionManager::new())),
         Store::Fs(folder) => {
@@ -18,12 +19,14 @@ pub(crate) fn open(flags: &Flags) -> Result<Arc<dyn SessionManager>, Box<dyn Err
                 fs::create_dir_all(parent)
                     .map_err(|error| format!("the folder {}: {error}", parent.display()))?;
             }
-            FileBackedSessionManager::new(folder)?
+            (Arc::new(FileBackedSessionManager::new(folder)?), Coherence::Checked)
         }
+        Store::Redis(url) => (Arc::new(RedisSessionManager::new(url).await?), Coherence::Watching),
     };
     if flags.cache == 0 {
-        return Ok(Arc::new(files));
+        return Ok(store);
     }
     let config = CacheConfig::new().capacity(flags.cache);
-    Ok(Arc::new(CachingSessionManager::with_config(files, flags.coherence, config)?))
+    let coherence = flags.coherence.unwrap_or(coherence);
+    Ok(Arc::new(CachingSessionManager::with_config(store, coherence, config)?))
 }

@@ -8,8 +8,10 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("session-core", &[]),
     ("session-fs", &["session-core"]),
     ("session-cache", &["session-core"]),
+    // The program that looks for stale reads needs the cache that might serve them.
+    ("session-redis", &["session-core", "session-cache"]),
     // The one crate whose examples are whole programs: they need a place to keep sessions.
-    ("session-actix", &["session-core", "session-fs", "session-cache"]),
+    ("session-actix", &["session-core", "session-fs", "session-redis", "session-cache"]),
     ("session-actix-compat", &["session-core", "session-fs"]),
     // Knows the demo as a program only.
     ("demo-tests", &[]),

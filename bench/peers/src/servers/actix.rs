@@ -42,6 +42,7 @@ where
                 App::new()
                     .wrap(sessions)
                     .app_data(web::Data::new(gate.clone()))
+                    .route("/plain", web::post().to(async || "ok"))
                     .route("/set/{key}", web::post().to(set))
                     .route("/slow/{key}", web::post().to(slow))
                     .route("/increment", web::post().to(increment))

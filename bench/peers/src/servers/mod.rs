@@ -5,7 +5,7 @@ mod gate;
 mod ours;
 mod tower;
 
-use crate::{Result, redis::Redis};
+use crate::Result;
 
 pub use gate::Gate;
 
@@ -13,6 +13,8 @@ pub use gate::Gate;
 pub enum Peer {
     Ours,
     OursCached,
+    OursRedis,
+    OursRedisCached,
     ActixCookie,
     ActixRedis,
     TowerMemory,
@@ -31,20 +33,31 @@ impl Peer {
         let all = [
             Self::Ours,
             Self::OursCached,
+            Self::OursRedis,
+            Self::OursRedisCached,
             Self::ActixCookie,
             Self::ActixRedis,
             Self::TowerMemory,
             Self::TowerMoka,
             Self::TowerRedis,
         ];
-        all.into_iter()
-            .filter(move |peer| redis || !matches!(peer, Self::ActixRedis | Self::TowerRedis))
+        all.into_iter().filter(move |peer| redis || !peer.is_on_redis())
+    }
+
+    /// Those that keep sessions in Redis.
+    pub fn is_on_redis(self) -> bool {
+        matches!(
+            self,
+            Self::OursRedis | Self::OursRedisCached | Self::ActixRedis | Self::TowerRedis
+        )
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "session-fs",
             Self::OursCached => "session-cache over session-fs",
+            Self::OursRedis => "session-redis",
+            Self::OursRedisCached => "session-cache over session-redis",
             Self::ActixCookie => "actix-session 0.11, cookie",
             Self::ActixRedis => "actix-session 0.11, Redis",
             Self::TowerMemory => "tower-sessions 0.15, memory",
@@ -53,11 +66,14 @@ impl Peer {
         }
     }
 
-    pub fn serve(self, redis: Option<&Redis>) -> Result<Server> {
-        let redis = redis.map(|redis| redis.url.clone()).unwrap_or_default();
+    /// `redis`: the URL of the server for those that need one.
+    pub fn serve(self, redis: Option<&str>) -> Result<Server> {
+        let redis = redis.unwrap_or_default().to_owned();
         match self {
-            Self::Ours => ours::serve(false),
-            Self::OursCached => ours::serve(true),
+            Self::Ours => ours::files(false),
+            Self::OursCached => ours::files(true),
+            Self::OursRedis => ours::redis(&redis, false),
+            Self::OursRedisCached => ours::redis(&redis, true),
             Self::ActixCookie => actix::cookie(),
             Self::ActixRedis => actix::redis(redis),
             Self::TowerMemory => tower::memory(),

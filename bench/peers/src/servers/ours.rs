@@ -5,18 +5,42 @@ use session_actix::{Result as Answer, Session, SessionMiddleware};
 use session_cache::{CachingSessionManager, Coherence};
 use session_core::{SessionManager, SigningKey};
 use session_fs::FileBackedSessionManager;
+use session_redis::RedisSessionManager;
 
 use super::{Gate, Server};
 use crate::Result;
 
-pub fn serve(cached: bool) -> Result<Server> {
+pub fn files(cached: bool) -> Result<Server> {
     let folder = tempfile::tempdir()?;
     let files = FileBackedSessionManager::new(folder.path())?;
-    let manager: Box<dyn SessionManager> = if cached {
-        Box::new(CachingSessionManager::new(files, Coherence::Checked)?)
+    let manager = behind(cached, files, Coherence::Checked)?;
+    serve(manager, Some(folder))
+}
+
+pub fn redis(url: &str, cached: bool) -> Result<Server> {
+    // The manager has a thread and a runtime of its own: this one is for its answer only.
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let url = url.to_owned();
+    let made = std::thread::spawn(move || {
+        runtime.block_on(RedisSessionManager::new(&url)).map_err(|error| error.to_string())
+    });
+    let redis = made.join().map_err(|_| "the manager could not be made")??;
+    serve(behind(cached, redis, Coherence::Watching)?, None)
+}
+
+fn behind(
+    cached: bool,
+    store: impl SessionManager,
+    coherence: Coherence,
+) -> Result<Box<dyn SessionManager>> {
+    Ok(if cached {
+        Box::new(CachingSessionManager::new(store, coherence)?)
     } else {
-        Box::new(files)
-    };
+        Box::new(store)
+    })
+}
+
+fn serve(manager: Box<dyn SessionManager>, folder: Option<tempfile::TempDir>) -> Result<Server> {
     let secret: Vec<u8> = (0..32).collect();
     let sessions = SessionMiddleware::builder(manager, SigningKey::hmac_sha256(secret)?)
         .cookie_name("sid")
@@ -30,6 +54,7 @@ pub fn serve(cached: bool) -> Result<Server> {
                 App::new()
                     .wrap(sessions.clone())
                     .app_data(web::Data::new(gate.clone()))
+                    .route("/plain", web::post().to(async || "ok"))
                     .route("/set/{key}", web::post().to(set))
                     .route("/slow/{key}", web::post().to(slow))
                     .route("/increment", web::post().to(increment))
@@ -52,7 +77,7 @@ pub fn serve(cached: bool) -> Result<Server> {
             }
         });
     });
-    Ok(Server { url: receiver.recv()??, _folder: Some(folder) })
+    Ok(Server { url: receiver.recv()??, _folder: folder })
 }
 
 async fn set(session: Session, key: web::Path<String>) -> Answer<&'static str> {

@@ -39,6 +39,7 @@ macro_rules! application {
                             let address =
                                 listener.local_addr().map_err(|error| error.to_string())?;
                             let router = Router::new()
+                                .route("/plain", post(async || "ok"))
                                 .route("/set/{key}", post(set))
                                 .route("/slow/{key}", post(slow))
                                 .route("/increment", post(increment))

@@ -1,0 +1,203 @@
+//! A connection that comes back.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Connection, Request, Source};
+use crate::error::Fault;
+
+/// The connection all calls share. It is made when it is needed, by whoever needs it, and replaced
+/// when it is lost, or silent for longer than a call waits.
+pub(crate) struct Line {
+    source: Arc<Source>,
+    connect_timeout: Duration,
+    state: Arc<Mutex<State>>,
+    /// Held by the one who connects; the others wait for what comes of it.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    number: u64,
+    current: Option<Current>,
+    failed: Option<(Instant, RedisError)>,
+}
+
+#[derive(Clone)]
+struct Current {
+    number: u64,
+    since: Instant,
+    connection: Connection,
+}
+
+/// What an error says about the call, and about the connection.
+struct Verdict {
+    /// Nothing was done, so the same may be sent again after a pause.
+    again: Option<Duration>,
+    /// The connection is of no use any more.
+    lost: bool,
+}
+
+impl Line {
+    pub(crate) fn new(source: Arc<Source>, connect_timeout: Duration) -> Self {
+        let connecting = tokio::sync::Mutex::new(());
+        Self { source, connect_timeout, state: Arc::default(), connecting }
+    }
+
+    /// Sends a request and returns the answers, one for each command.
+    ///
+    /// A write is sent again only after a refusal that proves that it was not done. What has no
+    /// answer at the deadline may have been done.
+    pub(crate) async fn call(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut lost_reads = 0;
+        let mut refused = None;
+        loop {
+            let Ok(current) = timeout_at(deadline, self.current()).await else {
+                return Err(refused.map_or(Fault::Slow, Fault::Refused));
+            };
+            let Current { number, since, mut connection } = current?;
+            let Ok(answer) = timeout_at(deadline, connection.send(request)).await else {
+                // One slow answer on a connection that did well until now is not held against it.
+                if since.elapsed() > YOUNG {
+                    self.discard(number);
+                }
+                return Err(Fault::Slow);
+            };
+            let error = match answer {
+                Ok(answers) => return Ok(answers),
+                Err(error) => error,
+            };
+            let Verdict { again, lost } = self.judge(&error, request, &mut lost_reads);
+            if lost {
+                self.discard(number);
+            }
+            let Some(pause) = again.filter(|pause| Instant::now() + *pause < deadline) else {
+                return Err(error.into());
+            };
+            refused = Some(error);
+            sleep(pause).await;
+        }
+    }
+
+    fn judge(&self, error: &RedisError, request: &Request, lost_reads: &mut u32) -> Verdict {
+        let moving = Some(Duration::from_millis(25));
+        match error.kind() {
+            ErrorKind::Server(
+                ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown,
+            )
+            | ErrorKind::ClusterConnectionNotFound => Verdict { again: moving, lost: false },
+            // A replica: whoever knows the master is asked again.
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Verdict {
+                again: moving.filter(|_| self.source.moves()),
+                lost: !self.source.is_cluster(),
+            },
+            ErrorKind::Io if !error.is_timeout() && !request.writes && *lost_reads < 2 => {
+                *lost_reads += 1;
+                Verdict { again: moving, lost: !self.source.is_cluster() }
+            }
+            ErrorKind::Server(_) | ErrorKind::Extension => {
+                Verdict { again: None, lost: error.code() == Some("NOAUTH") }
+            }
+            ErrorKind::Io => Verdict { again: None, lost: !self.source.is_cluster() },
+            _ => Verdict { again: None, lost: true },
+        }
+    }
+
+    /// The connection there is, or a new one.
+    async fn current(&self) -> Result<Current, Fault> {
+        if let Some(current) = self.state().current.clone() {
+            return Ok(current);
+        }
+        let _turn = self.connecting.lock().await;
+        let number = {
+            let mut state = self.state();
+            if let Some(current) = state.current.clone() {
+                return Ok(current);
+            }
+            // Those who waited for an attempt that failed do not each make another one.
+            if let Some((when, error)) = &state.failed
+                && when.elapsed() < PAUSE
+            {
+                return Err(error.clone().into());
+            }
+            state.number += 1;
+            state.number
+        };
+        let watched = Arc::downgrade(&self.state);
+        let told = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection
+                && let Some(state) = watched.upgrade()
+            {
+                discard(&mut lock(&state), number);
+            }
+            Ok::<(), ()>(())
+        };
+        let attempt = self.source.connect(self.connect_timeout, told);
+        let made = timeout_at(Instant::now() + 2 * self.connect_timeout, attempt).await;
+        let mut state = self.state();
+        match made {
+            Ok(Ok(connection)) => {
+                let current = Current { number, since: Instant::now(), connection };
+                state.current = Some(current.clone());
+                Ok(current)
+            }
+            Ok(Err(error)) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error.into())
+            }
+            Err(_) => {
+                let slow = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
+                state.failed = Some((Instant::now(), slow));
+                Err(Fault::Slow)
+            }
+        }
+    }
+
+    fn discard(&self, number: u64) {
+        discard(&mut self.state(), number);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// Forgets a connection, unless another one has taken its place.
+fn discard(state: &mut State, number: u64) {
+    if state.current.as_ref().is_some_and(|current| current.number == number) {
+        state.current = None;
+    }
+}
+
+/// Nothing in here panics while it holds the lock, so a poisoned one guards whole data.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected = self.state().current.is_some();
+        f.debug_struct("Line").field("connected", &connected).finish_non_exhaustive()
+    }
+}
+
+/// How long nobody tries to connect after an attempt that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The age up to which a connection is kept though it gave no answer in time: its replacement would
+/// be no better.
+const YOUNG: Duration = Duration::from_secs(1);

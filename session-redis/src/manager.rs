@@ -1,0 +1,197 @@
+//! `RedisSessionManager`: the trait, over the store.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use session_core::{
+    Expect, ListSessions, Outcome, Probe, ProbeVersions, Record, Removal, Result, SessionId,
+    SessionManager, SweepSessions, Timestamp, Version, Watch, WatchChanges, WatchSessions,
+};
+
+use crate::{
+    RedisConfig, config::LONGEST_WAIT, engine::Engine, feed::Feed, link::Source, start,
+    store::Store,
+};
+
+/// Keeps sessions in Redis or Valkey: one server, one behind Sentinels, or a Cluster.
+///
+/// - Every write is one atomic step at the server, and names the version it replaces: of writers in
+///   any number of processes one wins.
+/// - A session is removed by the server some time after its deadline. Whether it is expired is
+///   decided by the [clock](RedisConfig::clock) alone, so nobody is logged out by a server's clock.
+/// - One round trip for a call. Two more for a write that changes whom a session belongs to, or
+///   until when: the index of a principal names a session before the session is there.
+/// - A connection that is lost comes back by itself, within a moment of the server's return.
+///   Nothing waits longer than its [time-out](RedisConfig::timeout).
+///
+/// Clones share one manager. It has a thread of its own, which ends with the last of them, so it
+/// may be used from any runtime, or none.
+///
+/// # Errors
+///
+/// Beside those of the [contract](SessionManager):
+/// [`ErrorKind::Full`](session_core::ErrorKind::Full) when the server's memory is full and its
+/// policy is to refuse writes; what was stored is whole, and touches and removals still work.
+/// [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) for what this crate did not write,
+/// which is left alone. Everything else the server or the way to it may refuse is
+/// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable) with a sentence that says what
+/// to change, never an absent session.
+///
+/// # Cancellation
+///
+/// A call whose future is dropped goes on to its end: a write took place whole or not at all.
+///
+/// # Security
+///
+/// Errors, events and `Debug` show no URL, no password and no name of a key. Whoever reads the
+/// server finds sealed records; whoever may write to it can put an older one back. Give it a user
+/// of its own, and TLS when it is not on the same machine.
+///
+/// # Examples
+///
+/// ```no_run
+/// use session_core::{SessionId, SessionManager};
+/// use session_redis::RedisSessionManager;
+///
+/// # async fn run() -> session_core::Result<()> {
+/// let manager = RedisSessionManager::new("redis://127.0.0.1:6379").await?;
+/// assert!(manager.get(&SessionId::random()?).await?.is_none());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RedisSessionManager {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    source: Arc<Source>,
+    store: Arc<Store>,
+    feed: Arc<Feed>,
+    connect_timeout: Duration,
+}
+
+impl RedisSessionManager {
+    /// Connects to the server at `url` with the defaults of [`RedisConfig`].
+    ///
+    /// A server whose policy for full memory may drop sessions is warned of in the log.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Config`](session_core::ErrorKind::Config): no URL, a wrong password, no such
+    ///   database, or a server before Redis 7. The message says what to change.
+    /// - [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable): the server cannot be
+    ///   reached, or is not ready. Retrying may help.
+    pub async fn new(url: &str) -> Result<Self> {
+        Self::with_config(&RedisConfig::new(url)).await
+    }
+
+    /// Connects as `config` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub async fn with_config(config: &RedisConfig) -> Result<Self> {
+        let source = Arc::new(Source::new(config)?);
+        let store = Arc::new(Store::new(config, &source)?);
+        let engine = Engine::start()?;
+        let feed = Feed::new(config, Arc::clone(&source), store.names.clone())?;
+        let greeted = Arc::clone(&store);
+        engine.run(async move { greeted.greet().await.map_err(|fault| fault.at_start()) }).await?;
+        let (asked, connect_timeout) =
+            (Arc::clone(&source), config.connect_timeout.min(LONGEST_WAIT));
+        engine.spawn(async move { start::warn(&asked, connect_timeout).await });
+        Ok(Self { shared: Arc::new(Shared { engine, source, store, feed, connect_timeout }) })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.shared.store
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.shared.source
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.shared.connect_timeout
+    }
+}
+
+impl fmt::Debug for RedisSessionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSessionManager")
+            .field("store", &self.shared.store)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionManager for RedisSessionManager {
+    async fn exists(&self, id: &SessionId) -> Result<bool> {
+        Ok(self.probe(id).await?.is_some())
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let (store, id) = (Arc::clone(self.store()), *id);
+        self.engine().run(async move { store.get(&id).await }).await
+    }
+
+    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
+        let (store, record) = (Arc::clone(self.store()), Arc::clone(record));
+        self.engine().run(async move { store.put(&record, expect).await }).await
+    }
+
+    async fn touch(
+        &self,
+        id: &SessionId,
+        version: Version,
+        expires_at: Timestamp,
+    ) -> Result<Outcome> {
+        let (store, id) = (Arc::clone(self.store()), *id);
+        self.engine().run(async move { store.touch(&id, version, expires_at).await }).await
+    }
+
+    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
+        let (store, id) = (Arc::clone(self.store()), *id);
+        self.engine().run(async move { store.remove(&id, only).await }).await
+    }
+
+    /// `None`: the server removes what is expired.
+    fn sweeping(&self) -> Option<&dyn SweepSessions> {
+        None
+    }
+
+    fn listing(&self) -> Option<&dyn ListSessions> {
+        Some(self)
+    }
+
+    fn probing(&self) -> Option<&dyn ProbeVersions> {
+        Some(self)
+    }
+
+    fn watching(&self) -> Option<&dyn WatchSessions> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ProbeVersions for RedisSessionManager {
+    async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
+        let (store, id) = (Arc::clone(self.store()), *id);
+        self.engine().run(async move { store.probe(&id).await }).await
+    }
+}
+
+impl WatchSessions for RedisSessionManager {
+    fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch> {
+        Ok(self.shared.feed.watch(self.engine(), watcher))
+    }
+
+    fn heartbeat(&self) -> Duration {
+        self.shared.feed.heartbeat()
+    }
+}

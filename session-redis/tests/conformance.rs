@@ -1,0 +1,144 @@
+//! The manager keeps the contract: on one server, and on a Cluster of three.
+
+#![expect(clippy::expect_used, reason = "a harness fails by panicking")]
+
+mod support;
+
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use session_core::{
+    Clock, ManualClock, Timestamp,
+    conformance::{FeedHarness, Harness},
+};
+use session_redis::{RedisConfig, RedisSessionManager};
+
+#[cfg(feature = "cluster")]
+use self::support::Cluster;
+use self::support::{Server, ask, block_on};
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
+#[cfg(feature = "cluster")]
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(3, false));
+
+/// Servers as a type, since a harness is made from nothing.
+trait Servers: Sync {
+    fn config() -> RedisConfig;
+
+    fn servers() -> Vec<&'static Server>;
+}
+
+struct One;
+
+impl Servers for One {
+    fn config() -> RedisConfig {
+        RedisConfig::new(SERVER.url())
+    }
+
+    fn servers() -> Vec<&'static Server> {
+        vec![&SERVER]
+    }
+}
+
+#[cfg(feature = "cluster")]
+struct Three;
+
+#[cfg(feature = "cluster")]
+impl Servers for Three {
+    fn config() -> RedisConfig {
+        RedisConfig::cluster(CLUSTER.urls())
+    }
+
+    fn servers() -> Vec<&'static Server> {
+        CLUSTER.nodes().collect()
+    }
+}
+
+struct Redis<S> {
+    clock: Arc<ManualClock>,
+    config: RedisConfig,
+    prefix: String,
+    manager: RedisSessionManager,
+    servers: PhantomData<S>,
+}
+
+impl<S: Servers> Harness for Redis<S> {
+    type Manager = RedisSessionManager;
+
+    fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("test-{}:", NEXT.fetch_add(1, Ordering::Relaxed));
+        let clock = Arc::new(ManualClock::default());
+        let config = S::config()
+            .prefix(&prefix)
+            .clock(clock.clone())
+            // A machine that is busy with other tests is no test of time-outs.
+            .timeout(Duration::from_secs(20))
+            .connect_timeout(Duration::from_secs(10));
+        let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+        Self { clock, config, prefix, manager, servers: PhantomData }
+    }
+
+    fn manager(&self) -> &Self::Manager {
+        &self.manager
+    }
+
+    fn reopen(&self) -> Self::Manager {
+        block_on(RedisSessionManager::with_config(&self.config)).expect("another manager")
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        block_on(future)
+    }
+
+    fn wait(&self) {
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+impl<S: Servers> FeedHarness for Redis<S> {
+    fn break_feed(&self) {
+        let name = format!(" name={}feed ", self.prefix);
+        for server in S::servers() {
+            let mut connection = server.connect();
+            let clients: String = ask(&mut connection, &["CLIENT", "LIST"]);
+            let feeds = clients.lines().filter(|client| client.contains(&name));
+            for id in feeds.filter_map(|client| client.strip_prefix("id=")?.split(' ').next()) {
+                ask::<()>(&mut connection, &["CLIENT", "KILL", "ID", id]);
+            }
+        }
+    }
+}
+
+mod one {
+    use super::*;
+
+    session_core::conformance_tests!(
+        Redis<One>; base, list, probe, watch, shared, durable, overlap, model
+    );
+}
+
+#[cfg(feature = "cluster")]
+mod cluster {
+    use super::*;
+
+    // Overlap of two processes is in `shared`; of one, it is the same code as on one server.
+    session_core::conformance_tests!(
+        Redis<Three>; base, list, probe, watch, shared, durable, model
+    );
+}

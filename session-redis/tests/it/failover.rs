@@ -1,0 +1,109 @@
+//! Another server takes over.
+
+use std::time::Duration;
+
+use session_core::{Expect, Outcome, SessionManager};
+use session_redis::{RedisConfig, RedisSessionManager};
+
+use crate::support::{Cluster, Load, Server, block_on, create, follows, new_id, record, until};
+
+fn manager(config: RedisConfig) -> RedisSessionManager {
+    // One replica each: what was answered is with the one that will take over.
+    let config = config
+        .replicas(1)
+        .timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(300));
+    block_on(RedisSessionManager::with_config(&config)).expect("a manager")
+}
+
+/// Whether a server is the master of its part.
+fn leads(server: &Server) -> bool {
+    server.ask::<String>(&["INFO", "replication"]).contains("role:master")
+}
+
+#[test]
+fn a_planned_failover_in_a_cluster_and_the_death_of_a_master_lose_no_answered_write() {
+    let cluster = Cluster::start(3, true);
+    let load = Load::start(&manager(RedisConfig::cluster(cluster.urls())), 6);
+    load.goes_on(20);
+    cluster.replicas[0].ask::<()>(&["CLUSTER", "FAILOVER"]);
+    until("the replica takes over", || leads(&cluster.replicas[0]).then_some(()));
+    until("the master steps back", || {
+        let info: String = cluster.masters[0].ask(&["INFO", "replication"]);
+        (info.contains("role:slave") && info.contains("link_status:up")).then_some(())
+    });
+    load.goes_on(20);
+    load.end();
+    // Of a part that lost its master nobody is left to confirm, so nobody is asked to.
+    let config = RedisConfig::cluster(cluster.urls())
+        .timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(300));
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    let kept: Vec<_> = (0..30).map(|_| record(new_id(), 1, b"kept")).collect();
+    for record in &kept {
+        create(&manager, record);
+    }
+    until("the replicas have all", || {
+        let held =
+            |servers: &[Server]| servers.iter().map(|it| it.ask::<u64>(&["DBSIZE"])).sum::<u64>();
+        (held(&cluster.masters) == held(&cluster.replicas)).then_some(())
+    });
+    cluster.masters[1].signal("KILL");
+    until("a replica takes over", || leads(&cluster.replicas[1]).then_some(()));
+    for record in &kept {
+        until("every session is there", || match block_on(manager.get(record.id())) {
+            Ok(found) => {
+                assert!(found.is_some(), "an outage logged somebody out");
+                Some(())
+            }
+            Err(_) => None,
+        });
+    }
+    // A master that hangs is no better than one that died, and harder to notice.
+    cluster.masters[2].signal("STOP");
+    until("a replica takes over", || leads(&cluster.replicas[2]).then_some(()));
+    let load = Load::start(&manager, 6);
+    load.goes_on(20);
+    load.end();
+    for record in &kept {
+        let found = until("reads go on", || block_on(manager.get(record.id())).ok());
+        assert!(found.is_some(), "an outage logged somebody out");
+    }
+}
+
+#[test]
+fn sentinels_name_the_next_master_and_the_manager_follows() {
+    let args = ["--repl-diskless-sync-delay", "0", "--min-replicas-max-lag", "10"];
+    let master = Server::start(&args);
+    let port = master.port.to_string();
+    let replica = Server::start(&[&args[..], &["--replicaof", "127.0.0.1", &port]].concat());
+    follows(&replica, &master);
+    let sentinel = Server::sentinel("sessions", &master);
+    until("the Sentinel knows both", || {
+        let info: String = sentinel.ask(&["INFO", "sentinel"]);
+        info.contains("status=ok").then_some(()).filter(|()| info.contains("slaves=1"))
+    });
+    let config = RedisConfig::sentinel([sentinel.url()], "sessions")
+        .timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(300));
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    let kept = record(new_id(), 1, b"kept");
+    create(&manager, &kept);
+    until("the replica has it", || (replica.ask::<u64>(&["DBSIZE"]) == 1).then_some(()));
+    master.signal("KILL");
+    until("the replica takes over, and is asked", || match block_on(manager.get(kept.id())) {
+        Ok(found) => {
+            assert!(found.is_some(), "an outage logged somebody out");
+            leads(&replica).then_some(())
+        }
+        Err(_) => None,
+    });
+    let stored = until("writes are taken", || {
+        let next = record(new_id(), 1, b"next");
+        block_on(manager.put(&next, Expect::Absent)).ok()
+    });
+    assert_eq!(stored, Outcome::Stored);
+    let wrong = RedisConfig::sentinel([sentinel.url()], "another");
+    let error = block_on(RedisSessionManager::with_config(&wrong)).expect_err("no such name");
+    assert!(error.to_string().contains("Sentinel"), "{error}");
+}

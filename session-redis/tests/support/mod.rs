@@ -1,0 +1,17 @@
+//! Servers of the tests' own, on free ports, that end with the tests however these end.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+
+mod cluster;
+mod load;
+mod records;
+mod server;
+mod waiting;
+
+pub(crate) use self::{
+    cluster::{Cluster, follows},
+    load::Load,
+    records::{HOUR, create, ending, lasting, new_id, now, record, tagged, text, touch},
+    server::{Server, ask, free_port},
+    waiting::{block_on, until},
+};
