@@ -1,72 +1,93 @@
-//! `cargo xtask bench`: runs the criterion benchmarks of all crates and prints their medians as one
-//! table.
+//! The criterion benchmarks of the crates: run, and their medians collected.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use crate::{
-    cargo::{Package, cargo, workspace},
-    json::Json,
+use super::{
+    cells::Cells,
+    plan::Plan,
+    program::{bench, done},
+    report::Table,
 };
+use crate::{cargo::Package, json::Json};
 
-/// Runs the benchmarks of the named crates, or of all.
-pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let (packages, target) = workspace()?;
-    let plan = Plan::new(args, &packages)?;
-    let results = target.join("criterion");
-    let started = stamp(&results)?;
-    for package in &plan.packages {
-        let mut command = cargo();
-        command.args(["bench", "--all-features", "--package", package.name()]);
-        for bench in package.targets("bench") {
-            command.args(["--bench", bench]);
-        }
-        command.arg("--").args(plan.quick.then_some("--quick"));
-        let status = command.status().map_err(|error| format!("cargo does not start: {error}"))?;
-        if !status.success() {
-            return Err(format!("the benchmarks of {} failed: {status}", package.name()));
-        }
-    }
+/// Runs the benchmarks of the crates of a plan.
+pub(crate) fn measure(plan: &Plan<'_>, results: &Path) -> Result<Vec<Median>, String> {
     let mut medians = Vec::new();
-    collect(&results, started, &mut medians)?;
-    if medians.is_empty() {
-        return Err("no benchmark left a result".to_owned());
+    for package in &plan.packages {
+        medians.extend(run(package, plan.quick, results)?);
     }
-    println!("\n{}", table(medians));
+    Ok(medians)
+}
+
+/// Runs those that are missing; `step` is told of each crate.
+pub(crate) fn complete(
+    plan: &Plan<'_>,
+    results: &Path,
+    cells: &mut Cells,
+    mut step: impl FnMut(Duration, &str),
+) -> Result<(), String> {
+    for package in missing(plan, cells) {
+        for it in run(package, plan.quick, results)? {
+            let key = ["median", &it.group, &it.function, &it.value];
+            cells.add(&key, &[("nanoseconds".to_owned(), it.nanoseconds)])?;
+        }
+        cells.add(&[CRATE, package.name()], &[("benchmarks".to_owned(), 1.0)])?;
+        step(expected_of(package, plan), &format!("benchmarks of {}", package.name()));
+    }
     Ok(())
 }
 
-/// What to run.
-struct Plan<'a> {
-    quick: bool,
-    packages: Vec<&'a Package>,
+/// A crate whose benchmarks ran to their end.
+const CRATE: &str = "crate";
+
+fn missing<'a>(plan: &Plan<'a>, cells: &Cells) -> Vec<&'a Package> {
+    let packages = plan.packages.iter().copied();
+    packages.filter(|package| !cells.has(&[CRATE, package.name()])).collect()
 }
 
-impl<'a> Plan<'a> {
-    fn new(args: &[String], packages: &'a [Package]) -> Result<Self, String> {
-        let with_benches: Vec<_> =
-            packages.iter().filter(|package| !package.targets("bench").is_empty()).collect();
-        let mut plan = Self { quick: false, packages: Vec::new() };
-        for arg in args {
-            if arg == "--quick" {
-                plan.quick = true;
-            } else if let Some(package) = with_benches.iter().find(|it| it.name() == arg) {
-                plan.packages.push(package);
-            } else {
-                let names: Vec<_> = with_benches.iter().map(|it| it.name()).collect();
-                let names = names.join(", ");
-                return Err(format!("`{arg}` is no crate with benchmarks; those are: {names}"));
-            }
-        }
-        if plan.packages.is_empty() {
-            plan.packages = with_benches;
-        }
-        Ok(plan)
+/// How long the crates that are missing are thought to take, each.
+pub(crate) fn expected(plan: &Plan<'_>, cells: &Cells) -> Vec<Duration> {
+    let missing = missing(plan, cells);
+    missing.into_iter().map(|package| expected_of(package, plan)).collect()
+}
+
+/// Each target of benchmarks takes about as long as another.
+fn expected_of(package: &Package, plan: &Plan<'_>) -> Duration {
+    let each = Duration::from_secs(if plan.quick { 8 } else { 50 });
+    package.targets("bench").iter().map(|_| each).sum()
+}
+
+/// What `complete` has kept.
+pub(crate) fn read(cells: &Cells) -> Vec<Median> {
+    let medians = cells.of(&["median"]).filter_map(|cell| {
+        let [_, group, function, value] = &cell.key[..] else { return None };
+        let [group, function, value] = [group, function, value].map(String::clone);
+        Some(Median { group, function, value, nanoseconds: cell.value("nanoseconds")? })
+    });
+    // One that was interrupted within a crate has run again: the last one counts.
+    let mut found: Vec<Median> = Vec::new();
+    for it in medians {
+        found.retain(|old| {
+            (&old.group, &old.function, &old.value) != (&it.group, &it.function, &it.value)
+        });
+        found.push(it);
     }
+    found
+}
+
+fn run(package: &Package, quick: bool, results: &Path) -> Result<Vec<Median>, String> {
+    let started = stamp(results)?;
+    done(bench(package).arg("--").args(quick.then_some("--quick")))?;
+    let mut medians = Vec::new();
+    collect(results, started, &mut medians)?;
+    if medians.is_empty() {
+        return Err(format!("no benchmark of {} left a result", package.name()));
+    }
+    Ok(medians)
 }
 
 /// Writes a file that is older than every result of this run, and tells its time by the clock of
@@ -81,7 +102,7 @@ fn stamp(folder: &Path) -> Result<SystemTime, String> {
 
 /// The median of one benchmark.
 #[derive(Clone, Debug, PartialEq)]
-struct Median {
+pub(crate) struct Median {
     group: String,
     function: String,
     /// The size or other parameter it ran with.
@@ -96,7 +117,7 @@ fn collect(folder: &Path, started: SystemTime, medians: &mut Vec<Median>) -> Res
     if fs::metadata(&estimates).and_then(|it| it.modified()).is_ok_and(|at| at >= started) {
         let identity = folder.join("new").join("benchmark.json");
         medians.push(
-            median(&read(&identity)?, &read(&estimates)?)
+            median(&read_json(&identity)?, &read_json(&estimates)?)
                 .ok_or_else(|| format!("{} is not what criterion writes", estimates.display()))?,
         );
     }
@@ -109,7 +130,7 @@ fn collect(folder: &Path, started: SystemTime, medians: &mut Vec<Median>) -> Res
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Json, String> {
+fn read_json(file: &Path) -> Result<Json, String> {
     let text = fs::read_to_string(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     Json::parse(&text).ok_or_else(|| format!("{} is no JSON", file.display()))
@@ -126,14 +147,14 @@ fn median(identity: &Json, estimates: &Json) -> Option<Median> {
     })
 }
 
-/// A Markdown table. Ratios are to the quickest of the same group and value: the limit, where a
+/// Ratios are to the quickest of the same group and value: the limit, where a
 /// bench has one beside it.
-fn table(mut medians: Vec<Median>) -> String {
+pub(crate) fn table(mut medians: Vec<Median>) -> Table {
     medians.sort_by(|a, b| {
         let order = (&a.group, natural(&a.value)).cmp(&(&b.group, natural(&b.value)));
         order.then(a.nanoseconds.total_cmp(&b.nanoseconds))
     });
-    let mut text = String::from("| benchmark | median | ratio |\n| --- | ---: | ---: |\n");
+    let mut table = Table::new(1, &["benchmark", "median", "ratio"]);
     let mut best: Option<&Median> = None;
     for it in &medians {
         let same = best.filter(|best| best.group == it.group && best.value == it.value);
@@ -142,9 +163,9 @@ fn table(mut medians: Vec<Median>) -> String {
         let name = [&it.group, &it.function, &it.value].map(String::as_str);
         let name: Vec<_> = name.into_iter().filter(|part| !part.is_empty()).collect();
         let ratio = it.nanoseconds / first.nanoseconds;
-        let _ = writeln!(text, "| {} | {} | {ratio:.2} |", name.join(" / "), time(it.nanoseconds));
+        table.rows.push(vec![name.join(" / "), time(it.nanoseconds), format!("{ratio:.2}")]);
     }
-    text
+    table
 }
 
 /// Numbers in the order of their size, before all other texts.
@@ -152,7 +173,8 @@ fn natural(value: &str) -> (u64, &str) {
     (value.parse().unwrap_or(u64::MAX), value)
 }
 
-fn time(nanoseconds: f64) -> String {
+/// In the unit that fits.
+pub(crate) fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         ns if ns < 1e3 => format!("{ns:.1} ns"),
         ns if ns < 1e6 => format!("{:.2} us", ns / 1e3),
@@ -182,20 +204,20 @@ mod tests {
 
     #[test]
     fn ratios_are_within_a_group_and_value() {
-        let text = table(vec![
+        let table = table(vec![
             of("get", "ours", "100", 30.0),
             of("get", "limit", "100", 20.0),
             of("get", "ours", "20", 5_000.0),
             of("put", "ours", "", 4e6),
         ]);
-        let rows: Vec<_> = text.lines().skip(2).collect();
+        let rows: Vec<_> = table.rows.iter().map(|row| row.join(" | ")).collect();
         assert_eq!(
             rows,
             [
-                "| get / ours / 20 | 5.00 us | 1.00 |",
-                "| get / limit / 100 | 20.0 ns | 1.00 |",
-                "| get / ours / 100 | 30.0 ns | 1.50 |",
-                "| put / ours | 4.00 ms | 1.00 |",
+                "get / ours / 20 | 5.00 us | 1.00",
+                "get / limit / 100 | 20.0 ns | 1.00",
+                "get / ours / 100 | 30.0 ns | 1.50",
+                "put / ours | 4.00 ms | 1.00",
             ]
         );
     }
