@@ -1,10 +1,11 @@
-//! `scale SESSIONS`: what `get`, `put` and `touch` cost in stores of so many sessions, what a
+//! `scale SESSIONS..`: what `get`, `put` and `touch` cost in stores of so many sessions, what a
 //! session takes of the memory and what it takes of the disk.
 //!
 //! `cargo xtask bench scale` runs it for sizes from a thousand to a million. It prints a line for
-//! each store, `STORE <tab> NAME=VALUE ..`: times in nanoseconds, room in bytes for each session.
-//! A store is measured in a process of its own, so that it does not find memory that another one
-//! has left; the caches are measured over the files of the store before them.
+//! each size and store, `SESSIONS <tab> STORE <tab> NAME=VALUE ..`: times in nanoseconds, room in
+//! bytes for each session. A store is measured in a process of its own, so that it does not find
+//! memory that another one has left; the caches are measured over the files of the store before
+//! them, which grow from size to size.
 
 #![expect(clippy::print_stdout, reason = "a program that measures prints")]
 
@@ -15,6 +16,7 @@ mod timing;
 use std::{
     env,
     error::Error,
+    ops::Range,
     path::Path,
     process::{Command, Stdio},
 };
@@ -32,35 +34,39 @@ const STORES: [&str; 4] =
 
 fn main() -> Done {
     let args: Vec<_> = env::args().skip(1).collect();
-    match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [sessions] => {
-            let folder = tempfile::tempdir()?;
-            room::is_there(folder.path(), sessions.parse()?)?;
-            for store in STORES {
-                let child = Command::new(env::current_exe()?)
-                    .args([sessions, store])
-                    .arg(folder.path())
-                    .stdin(Stdio::null())
-                    .status()?;
-                if !child.success() {
-                    return Err(format!("{store}: {child}").into());
-                }
-            }
-            Ok(())
-        }
-        [sessions, store, folder] => {
-            let values = measure(sessions.parse()?, store, Path::new(folder))?;
-            println!("{store}\t{}", values.join(" "));
-            Ok(())
-        }
-        _ => Err("usage: scale SESSIONS".into()),
+    if let [store, before, sessions, folder] = &args[..]
+        && STORES.contains(&store.as_str())
+    {
+        let values = measure(store, before.parse()?, sessions.parse()?, Path::new(folder))?;
+        println!("{sessions}\t{store}\t{}", values.join(" "));
+        return Ok(());
     }
+    let sizes: Result<Vec<u64>, _> = args.iter().map(|size| size.parse()).collect();
+    let sizes = sizes.map_err(|_| "usage: scale SESSIONS..")?;
+    let folder = tempfile::tempdir()?;
+    room::is_there(folder.path(), sizes.iter().copied().max().ok_or("usage: scale SESSIONS..")?)?;
+    let mut before = 0;
+    for sessions in sizes {
+        for store in STORES {
+            let child = Command::new(env::current_exe()?)
+                .args([store, &before.to_string(), &sessions.to_string()])
+                .arg(folder.path())
+                .stdin(Stdio::null())
+                .status()?;
+            if !child.success() {
+                return Err(format!("{store} of {sessions} sessions: {child}").into());
+            }
+        }
+        before = sessions;
+    }
+    Ok(())
 }
 
-fn measure(sessions: u64, store: &str, folder: &Path) -> Done<Vec<String>> {
+/// `before`: how many there are in the folder already.
+fn measure(store: &str, before: u64, sessions: u64, folder: &Path) -> Done<Vec<String>> {
     let runtime = Builder::new_current_thread().build()?;
     let mut values = Vec::new();
-    let before = room::resident()?;
+    let empty = room::resident()?;
     let manager: Box<dyn SessionManager> = match store {
         "memory" => Box::new(MemorySessionManager::new()),
         "files" => Box::new(files(folder)?),
@@ -70,16 +76,16 @@ fn measure(sessions: u64, store: &str, folder: &Path) -> Done<Vec<String>> {
     };
     match store {
         "memory" => {
-            create(&runtime, &*manager, sessions)?;
-            values.push(each("memory", room::resident()? - before, sessions));
+            create(&runtime, &*manager, 0..sessions)?;
+            values.push(each("memory", room::resident()?.saturating_sub(empty), sessions));
         }
         "files" => {
-            create(&runtime, &*manager, sessions)?;
+            create(&runtime, &*manager, before..sessions)?;
             values.push(each("disk", room::on_disk(folder)?, sessions));
         }
         _ => {
             load(&runtime, &*manager, sessions)?;
-            values.push(each("memory", room::resident()? - before, sessions));
+            values.push(each("memory", room::resident()?.saturating_sub(empty), sessions));
         }
     }
     values.extend(timing::operations(&runtime, &*manager, sessions)?);
@@ -98,8 +104,8 @@ fn cache(folder: &Path, sessions: u64, coherence: Coherence) -> Done<Box<dyn Ses
     Ok(Box::new(CachingSessionManager::with_config(files(folder)?, coherence, config)?))
 }
 
-fn create(runtime: &Runtime, manager: &dyn SessionManager, sessions: u64) -> Done {
-    for number in 0..sessions {
+fn create(runtime: &Runtime, manager: &dyn SessionManager, numbers: Range<u64>) -> Done {
+    for number in numbers {
         let record = records::record(number)?;
         if runtime.block_on(manager.put(&record, Expect::Absent))? != Outcome::Stored {
             return Err("a session could not be made".into());

@@ -89,7 +89,11 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let above = *values.get(middle)?;
-    Some(if values.len() % 2 == 0 { f64::midpoint(values[middle - 1], above) } else { above })
+    Some(if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], above)
+    } else {
+        above
+    })
 }
 
 /// Values as programs print them: `name=1.5 other=2`.

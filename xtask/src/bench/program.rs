@@ -28,7 +28,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
 
 const PEERS: &str = "bench/peers/Cargo.toml";
 
-/// With the profile of the benchmarks, for which the crates are compiled anyway.
+/// With the profile of the benchmarks: their dependencies are built for it anyway.
 const SCALE: [&str; 4] = ["--profile", "bench", "--package", "scale"];
 
 /// The benchmarks of a crate.
@@ -50,9 +50,9 @@ pub(crate) fn servers(data: &Path) -> Result<Program, String> {
 }
 
 /// The program that fills stores.
-pub(crate) fn stores(data: &Path, sessions: u64) -> Result<Program, String> {
-    let sessions = sessions.to_string();
-    Program::start(cargo().args(["run", "--quiet"]).args(SCALE).args(["--", &sessions]), data)
+pub(crate) fn stores(data: &Path, sizes: &[u64]) -> Result<Program, String> {
+    let sizes = sizes.iter().map(u64::to_string);
+    Program::start(cargo().args(["run", "--quiet"]).args(SCALE).arg("--").args(sizes), data)
 }
 
 /// Runs to the end, which must be a good one.

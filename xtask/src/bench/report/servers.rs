@@ -116,8 +116,8 @@ pub(crate) fn ratios(servers: &[Server]) -> Table {
     let mut table = Table::new(2, &head);
     for server in servers {
         let mut row = vec![server.name.clone(), server.durability.clone()];
-        row.extend(server.figures.iter().map(|it| told(it, |it| format!("{:.2}", it.times))));
-        row.extend(server.figures.iter().map(|it| told(it, |it| grouped(it.rate))));
+        row.extend(server.figures.iter().map(|it| told(*it, |it| format!("{:.2}", it.times))));
+        row.extend(server.figures.iter().map(|it| told(*it, |it| grouped(it.rate))));
         table.rows.push(row);
     }
     table
@@ -138,7 +138,7 @@ fn table(servers: &[Server], handler: usize) -> Table {
     let mut table = Table::new(3, &head);
     for server in servers {
         let mut row = vec![server.name.clone(), server.setting.clone(), server.durability.clone()];
-        let figures = &server.figures[handler];
+        let figures = server.figures[handler];
         row.extend([
             told(figures, |it| grouped(it.rate)),
             told(figures, |it| grouped(it.p50)),
@@ -174,7 +174,7 @@ fn chart(servers: &[Server], at: usize, handler: &str) -> Chart {
     }
 }
 
-fn told(figures: &Option<Figures>, text: impl Fn(&Figures) -> String) -> String {
+fn told(figures: Option<Figures>, text: impl Fn(&Figures) -> String) -> String {
     figures.as_ref().map_or_else(|| "not measured".to_owned(), text)
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn section(cells: &Cells) -> Option<Section> {
             |value: Option<f64>| value.map_or_else(String::new, |it| format!("{} B", grouped(it)));
         let memory = room(it.value("memory").filter(|_| it.sessions >= 10_000));
         let disk = room(it.value("disk"));
-        table.rows.push(vec![it.store.clone(), grouped(it.count()), get, put, touch, memory, disk]);
+        table.rows.push(vec![it.name.clone(), grouped(it.count()), get, put, touch, memory, disk]);
     }
     let mut blocks = vec![Block::Text(text.to_owned()), Block::Table(table)];
     for operation in ["get", "put", "touch"] {
@@ -33,14 +33,14 @@ pub(crate) fn section(cells: &Cells) -> Option<Section> {
 
 /// A store at a size.
 struct Store<'a> {
-    store: String,
+    name: String,
     sessions: u32,
     cells: &'a Cells,
 }
 
 impl Store<'_> {
     fn value(&self, name: &str) -> Option<f64> {
-        self.cells.median(&["scale", &self.sessions.to_string(), &self.store], name)
+        self.cells.median(&["scale", &self.sessions.to_string(), &self.name], name)
     }
 
     fn count(&self) -> f64 {
@@ -58,11 +58,11 @@ fn read(cells: &Cells) -> Vec<Store<'_>> {
         if !order.contains(&store.as_str()) {
             order.push(store);
         }
-        if !found.iter().any(|it| it.store == *store && it.sessions == sessions) {
-            found.push(Store { store: store.clone(), sessions, cells });
+        if !found.iter().any(|it| it.name == *store && it.sessions == sessions) {
+            found.push(Store { name: store.clone(), sessions, cells });
         }
     }
-    let place = |it: &Store<'_>| (order.iter().position(|name| *name == it.store), it.sessions);
+    let place = |it: &Store<'_>| (order.iter().position(|name| *name == it.name), it.sessions);
     found.sort_by_key(place);
     found
 }
@@ -71,7 +71,7 @@ fn chart(found: &[Store<'_>], operation: &str) -> Chart {
     let bars = found.iter().filter_map(|it| {
         let value = it.value(operation)?;
         Some(Bar {
-            label: format!("{}: {}", it.store, grouped(it.count())),
+            label: format!("{}: {}", it.name, grouped(it.count())),
             base: 0.0,
             above: value,
             text: time(value),
@@ -101,7 +101,6 @@ mod tests {
             ("10000", "memory", "memory=500 get=90 put=200 touch=100"),
             ("1000", "memory", "memory=900 get=80 put=190 touch=95"),
             ("1000", "files", "disk=4096 get=4000 put=9000 touch=5000"),
-            ("1000", "all", "stores=1"),
         ] {
             cells.add(&["scale", size, store], &values(text).expect("values")).expect("a line");
         }
