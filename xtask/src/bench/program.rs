@@ -17,7 +17,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
     }
     if plan.scale {
         println!("== building the stores");
-        done(cargo().args(["build"]).args(SCALE))?;
+        done(plain().arg("build").args(SCALE))?;
     }
     for package in &plan.packages {
         println!("== building the benchmarks of {}", package.name());
@@ -31,9 +31,16 @@ const PEERS: &str = "bench/peers/Cargo.toml";
 /// With the profile of the benchmarks: their dependencies are built for it anyway.
 const SCALE: [&str; 4] = ["--profile", "bench", "--package", "scale"];
 
+/// Without the information for debuggers, which takes the compiler a third of its time.
+fn plain() -> Command {
+    let mut command = cargo();
+    command.env("CARGO_PROFILE_BENCH_DEBUG", "false");
+    command
+}
+
 /// The benchmarks of a crate.
 pub(crate) fn bench(package: &Package) -> Command {
-    let mut command = cargo();
+    let mut command = plain();
     command.args(["bench", "--all-features", "--package", package.name()]);
     for bench in package.targets("bench") {
         command.args(["--bench", bench]);
@@ -52,7 +59,7 @@ pub(crate) fn servers(data: &Path) -> Result<Program, String> {
 /// The program that fills stores.
 pub(crate) fn stores(data: &Path, sizes: &[u64]) -> Result<Program, String> {
     let sizes = sizes.iter().map(u64::to_string);
-    Program::start(cargo().args(["run", "--quiet"]).args(SCALE).arg("--").args(sizes), data)
+    Program::start(plain().args(["run", "--quiet"]).args(SCALE).arg("--").args(sizes), data)
 }
 
 /// Runs to the end, which must be a good one.

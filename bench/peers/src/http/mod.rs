@@ -142,7 +142,13 @@ impl Stand {
     }
 }
 
+/// Each is asked for once more, so that what is done at the first look is done.
 fn sessions(address: &str) -> Result<Vec<String>> {
     let mut client = Client::connect(address)?;
-    (0..SESSIONS).map(|_| Ok(client.new_session("/fill")?.to_owned())).collect()
+    let made = (0..SESSIONS).map(|_| {
+        let cookie = client.new_session("/fill")?.to_owned();
+        client.post("/count")?;
+        Ok(cookie)
+    });
+    made.collect()
 }
