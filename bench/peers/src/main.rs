@@ -37,7 +37,7 @@ async fn overlap() -> Result<()> {
         "| sessions | of {PARALLEL} parallel writes of different keys, kept | of {PARALLEL} parallel increments, counted | a slow write after a logout | a slow write after a login |"
     );
     println!("| --- | --- | --- | --- | --- |");
-    for peer in Peer::OVERLAP {
+    for peer in Peer::overlapping() {
         if peer.is_on_redis() && redis.is_none() {
             continue;
         }

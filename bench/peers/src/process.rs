@@ -59,7 +59,7 @@ impl Drop for Process {
 /// What the process does: serves, and answers each line with its processor time, until there are
 /// no more.
 pub fn serve(name: &str, redis: &str, workers: &str, core: &str) -> Result<()> {
-    let peer = Peer::ALL.into_iter().find(|peer| peer.name() == name).ok_or("no such library")?;
+    let peer = Peer::all().find(|peer| peer.name() == name).ok_or("no such library")?;
     if core != "all" {
         stay_on(core.parse()?)?;
     }

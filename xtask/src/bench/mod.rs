@@ -42,7 +42,12 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         return Ok(());
     }
     if plan.http {
-        let servers = Part { name: "http", package: "peers", test: None, tools: &[WRK, REDIS] };
+        let servers = Part {
+            name: "http",
+            package: "peers",
+            test: None,
+            tools: if plan.quick { &[WRK] } else { &[WRK, REDIS] },
+        };
         provide(&[&servers], |_| {
             "or measure the rest with\n\n    cargo xtask bench limits scale".to_owned()
         })?;
@@ -55,7 +60,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
     build(&plan)?;
     let data = empty(&folder.join("data"))?;
-    let load = if plan.http { Some(Load::start(&data, &mut cells)?) } else { None };
+    let load = if plan.http { Some(Load::start(&plan, &data, &mut cells)?) } else { None };
     let mut expected = criterion::expected(&plan, &cells);
     expected.extend(load.iter().flat_map(|load| load.expected(&plan, &cells)));
     expected.extend(scale::expected(&plan, &cells));

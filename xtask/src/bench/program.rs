@@ -13,7 +13,7 @@ use crate::cargo::{Package, cargo};
 pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
     if plan.http {
         println!("== building the servers");
-        done(cargo().args(["build", "--release", "--manifest-path", PEERS]))?;
+        done(&mut peers("build", plan.quick))?;
     }
     if plan.scale {
         println!("== building the stores");
@@ -28,10 +28,18 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
 
 const PEERS: &str = "bench/peers/Cargo.toml";
 
+/// Quick without the servers that take most of the time to build.
+fn peers(what: &str, quick: bool) -> Command {
+    let mut command = cargo();
+    command.args([what, "--release", "--manifest-path", PEERS]);
+    command.args(quick.then_some("--no-default-features"));
+    command
+}
+
 /// With the profile of the benchmarks: their dependencies are built for it anyway.
 const SCALE: [&str; 4] = ["--profile", "bench", "--package", "scale"];
 
-/// Without the information for debuggers, which takes the compiler a third of its time.
+/// Without the information for debuggers, which takes the compiler time.
 fn plain() -> Command {
     let mut command = cargo();
     command.env("CARGO_PROFILE_BENCH_DEBUG", "false");
@@ -49,11 +57,8 @@ pub(crate) fn bench(package: &Package) -> Command {
 }
 
 /// The program that loads servers.
-pub(crate) fn servers(data: &Path) -> Result<Program, String> {
-    Program::start(
-        cargo().args(["run", "--quiet", "--release", "--manifest-path", PEERS, "--", "http"]),
-        data,
-    )
+pub(crate) fn servers(plan: &Plan<'_>, data: &Path) -> Result<Program, String> {
+    Program::start(peers("run", plan.quick).args(["--quiet", "--", "http"]), data)
 }
 
 /// The program that fills stores.

@@ -26,7 +26,7 @@ pub fn compare() -> Result<()> {
         "| sessions | handler | round trips | commands | bytes to Redis | bytes from Redis | requests per second | CPU per request |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    for peer in Peer::ALL.into_iter().filter(|peer| peer.is_on_redis()) {
+    for peer in Peer::all().filter(|peer| peer.is_on_redis()) {
         // A server each, so that nobody pays for what another one left.
         let redis = Redis::start()?.ok_or("redis-server is not on the PATH")?;
         let mut server = Process::start(peer, &redis.url, 2, None)?;

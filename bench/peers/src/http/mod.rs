@@ -31,7 +31,7 @@ const CHECKED: usize = 20;
 
 pub fn run() -> Result<()> {
     let server_core = divide_cores()?;
-    for peer in Peer::ALL {
+    for peer in Peer::all() {
         println!("{}", description(peer));
     }
     println!();
@@ -41,7 +41,7 @@ pub fn run() -> Result<()> {
         let line = line?;
         let fields: Vec<_> = line.split('\t').collect();
         let [name, handler, seconds] = fields[..] else { return Err("no such order".into()) };
-        let peer = Peer::ALL.into_iter().find(|peer| peer.name() == name);
+        let peer = Peer::all().find(|peer| peer.name() == name);
         let peer = peer.ok_or_else(|| format!("there is no server {name}"))?;
         if !stands.contains_key(name) {
             let cookies = folder.path().join(format!("cookies-{}", stands.len()));

@@ -3,7 +3,7 @@
 use actix_session::{
     Session, SessionMiddleware,
     config::CookieContentSecurity,
-    storage::{CookieSessionStore, RedisSessionStore, SessionStore},
+    storage::{CookieSessionStore, SessionStore},
 };
 use actix_web::{App, HttpServer, cookie::Key, rt::System, web};
 
@@ -18,9 +18,12 @@ pub fn private_cookie(workers: usize) -> Result<Server> {
     serve(CookieContentSecurity::Private, workers, async || Ok(CookieSessionStore::default))
 }
 
+#[cfg(feature = "redis")]
 pub fn redis(url: String, workers: usize) -> Result<Server> {
     serve(CookieContentSecurity::Private, workers, async move || {
-        let store = RedisSessionStore::new(url).await.map_err(|error| error.to_string())?;
+        let store = actix_session::storage::RedisSessionStore::new(url)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(move || store.clone())
     })
 }

@@ -4,6 +4,7 @@ mod actix;
 mod bare;
 mod gate;
 mod ours;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod tower;
 
@@ -51,7 +52,7 @@ const FIELDS: [(&str, &str); 4] = [
 ];
 
 impl Peer {
-    pub const ALL: [Self; 17] = [
+    const ALL: &[Self] = &[
         Self::BareActix,
         Self::BareAxum,
         Self::OursMemory,
@@ -71,8 +72,7 @@ impl Peer {
         Self::TowerRedis,
     ];
 
-    /// Those that differ in what becomes of requests that overlap.
-    pub const OVERLAP: [Self; 9] = [
+    const OVERLAP: &[Self] = &[
         Self::Ours,
         Self::OursCached,
         Self::OursRedis,
@@ -83,6 +83,22 @@ impl Peer {
         Self::TowerMoka,
         Self::TowerRedis,
     ];
+
+    /// Those that were built: see the features.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|peer| peer.is_built())
+    }
+
+    /// Those of them that differ in what becomes of requests that overlap.
+    pub fn overlapping() -> impl Iterator<Item = Self> {
+        Self::OVERLAP.iter().copied().filter(|peer| peer.is_built())
+    }
+
+    pub fn is_built(self) -> bool {
+        let is_on_sqlite = matches!(self, Self::TowerSqlite | Self::TowerSqliteFull);
+        (cfg!(feature = "redis") || !self.is_on_redis())
+            && (cfg!(feature = "sqlite") || !is_on_sqlite)
+    }
 
     /// Those that keep sessions in Redis.
     pub fn is_on_redis(self) -> bool {
@@ -179,8 +195,8 @@ impl Peer {
     }
 
     /// `redis`: the URL of the server for those that need one.
+    #[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "nobody needs one"))]
     pub fn serve(self, redis: Option<&str>, workers: usize) -> Result<Server> {
-        let redis = redis.unwrap_or_default().to_owned();
         match self {
             Self::BareActix => bare::actix(workers),
             Self::BareAxum => bare::axum(workers),
@@ -193,16 +209,26 @@ impl Peer {
             Self::OursCached => {
                 ours::files(Durability::Buffered, Some(Coherence::Checked), workers)
             }
-            Self::OursRedis => ours::redis(&redis, None, workers),
-            Self::OursRedisCached => ours::redis(&redis, Some(Coherence::Watching), workers),
+            #[cfg(feature = "redis")]
+            Self::OursRedis => ours::redis(redis.unwrap_or_default(), None, workers),
+            #[cfg(feature = "redis")]
+            Self::OursRedisCached => {
+                ours::redis(redis.unwrap_or_default(), Some(Coherence::Watching), workers)
+            }
             Self::ActixSigned => actix::signed_cookie(workers),
             Self::ActixCookie => actix::private_cookie(workers),
-            Self::ActixRedis => actix::redis(redis, workers),
+            #[cfg(feature = "redis")]
+            Self::ActixRedis => actix::redis(redis.unwrap_or_default().to_owned(), workers),
             Self::TowerMemory => tower::memory(workers),
             Self::TowerMoka => tower::moka(workers),
+            #[cfg(feature = "sqlite")]
             Self::TowerSqlite => sqlite::serve(sqlite::Synchronous::Normal, workers),
+            #[cfg(feature = "sqlite")]
             Self::TowerSqliteFull => sqlite::serve(sqlite::Synchronous::Full, workers),
-            Self::TowerRedis => tower::redis(redis, workers),
+            #[cfg(feature = "redis")]
+            Self::TowerRedis => tower::redis(redis.unwrap_or_default().to_owned(), workers),
+            #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+            _ => Err("it is not built".into()),
         }
     }
 }

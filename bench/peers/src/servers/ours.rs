@@ -5,6 +5,7 @@ use session_actix::{Result as Answer, Session, SessionMiddleware};
 use session_cache::{CachingSessionManager, Coherence};
 use session_core::{MemorySessionManager, SessionManager, SigningKey};
 use session_fs::{Durability, FileBackedSessionManager, FsConfig};
+#[cfg(feature = "redis")]
 use session_redis::RedisSessionManager;
 
 use super::{FIELDS, Gate, Server};
@@ -21,6 +22,7 @@ pub fn files(durability: Durability, cached: Option<Coherence>, workers: usize) 
     serve(behind(cached, files)?, Some(folder), workers)
 }
 
+#[cfg(feature = "redis")]
 pub fn redis(url: &str, cached: Option<Coherence>, workers: usize) -> Result<Server> {
     // The manager has a thread and a runtime of its own: this one is for its answer only.
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

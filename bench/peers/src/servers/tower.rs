@@ -157,6 +157,7 @@ pub fn moka(workers: usize) -> Result<Server> {
     })
 }
 
+#[cfg(feature = "redis")]
 pub fn redis(url: String, workers: usize) -> Result<Server> {
     use tower_sessions_redis_store::{RedisStore, fred::prelude::*};
     before::serve(None, workers, || async move {

@@ -82,8 +82,9 @@ fn about(plan: &Plan<'_>, machine: &Machine) -> Section {
     }
     let mut blocks = vec![Block::Table(table)];
     if plan.quick {
-        let line = "A quick run: one round where the full one takes the median of five. Its \
-                    figures are for a first look.";
+        let line = "A quick run, for a first look: one round where the full one takes the median of \
+                    five, up to 10,000 sessions where that goes to 1,000,000, and without the \
+                    servers that take long to build, which are those on Redis and on SQLite.";
         blocks.push(Block::Text(line.to_owned()));
     }
     Section { title: "This run".to_owned(), blocks }
