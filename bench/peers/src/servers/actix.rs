@@ -54,12 +54,13 @@ where
                 App::new()
                     .wrap(sessions)
                     .app_data(web::Data::new(gate.clone()))
+                    // In the order they are tried: what is measured comes first, as in the bare one.
                     .route("/plain", web::post().to(async || "ok"))
+                    .route("/count", web::post().to(count))
+                    .route("/increment", web::post().to(increment))
                     .route("/fill", web::post().to(fill))
                     .route("/set/{key}", web::post().to(set))
                     .route("/slow/{key}", web::post().to(slow))
-                    .route("/increment", web::post().to(increment))
-                    .route("/count", web::post().to(count))
                     .route("/keys", web::post().to(keys))
                     .route(
                         "/logout",
