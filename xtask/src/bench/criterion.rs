@@ -1,7 +1,8 @@
 //! The criterion benchmarks of the crates: run, and their medians collected.
 
 use std::{
-    fs,
+    cmp::Ordering,
+    fs, mem,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -32,7 +33,7 @@ pub(crate) fn complete(
 ) -> Result<(), String> {
     for package in missing(plan, cells) {
         for it in run(package, plan.quick, results)? {
-            let key = ["median", &it.group, &it.function, &it.value];
+            let key = ["median", package.name(), &it.group, &it.function, &it.value];
             cells.add(&key, &[("nanoseconds".to_owned(), it.nanoseconds)])?;
         }
         cells.add(&[CRATE, package.name()], &[("benchmarks".to_owned(), 1.0)])?;
@@ -64,8 +65,10 @@ fn expected_of(package: &Package, plan: &Plan<'_>) -> Duration {
 /// What `complete` has kept.
 pub(crate) fn read(cells: &Cells) -> Vec<Median> {
     let medians = cells.of(&["median"]).filter_map(|cell| {
-        let [_, group, function, value] = &cell.key[..] else { return None };
-        let [group, function, value] = [group, function, value].map(String::clone);
+        let [_, package, group, function, value] = &cell.key[..] else { return None };
+        // Two crates may have a group of the same name.
+        let group = format!("{package}: {group}");
+        let [function, value] = [function, value].map(String::clone);
         Some(Median { group, function, value, nanoseconds: cell.value("nanoseconds")? })
     });
     // One that was interrupted within a crate has run again: the last one counts.
@@ -139,33 +142,41 @@ fn read_json(file: &Path) -> Result<Json, String> {
 fn median(identity: &Json, estimates: &Json) -> Option<Median> {
     let name = |key| identity.get(key).and_then(Json::text).unwrap_or_default().to_owned();
     let nanoseconds = estimates.get("median")?.get("point_estimate")?.number()?;
-    Some(Median {
-        group: name("group_id"),
-        function: name("function_id"),
-        value: name("value_str"),
-        nanoseconds,
-    })
+    let (group, mut function, mut value) =
+        (name("group_id"), name("function_id"), name("value_str"));
+    if function.is_empty() {
+        // A group whose parameter is what is compared.
+        mem::swap(&mut function, &mut value);
+    }
+    Some(Median { group, function, value, nanoseconds })
 }
 
-/// Ratios are to the quickest of the same group and value: the limit, where a
-/// bench has one beside it.
+/// Ratios are to the limit of the same group and value: the quickest that is called so, or, where
+/// a bench has none beside it, the quickest.
 pub(crate) fn table(mut medians: Vec<Median>) -> Table {
+    let order = |it: &Median| (!it.is_limit(), it.nanoseconds);
     medians.sort_by(|a, b| {
-        let order = (&a.group, natural(&a.value)).cmp(&(&b.group, natural(&b.value)));
-        order.then(a.nanoseconds.total_cmp(&b.nanoseconds))
+        let group = (&a.group, natural(&a.value)).cmp(&(&b.group, natural(&b.value)));
+        group.then(order(a).partial_cmp(&order(b)).unwrap_or(Ordering::Equal))
     });
     let mut table = Table::new(1, &["benchmark", "median", "ratio"]);
-    let mut best: Option<&Median> = None;
+    let mut limit: Option<&Median> = None;
     for it in &medians {
-        let same = best.filter(|best| best.group == it.group && best.value == it.value);
+        let same = limit.filter(|limit| limit.group == it.group && limit.value == it.value);
         let first = same.unwrap_or(it);
-        best = Some(first);
+        limit = Some(first);
         let name = [&it.group, &it.function, &it.value].map(String::as_str);
         let name: Vec<_> = name.into_iter().filter(|part| !part.is_empty()).collect();
         let ratio = it.nanoseconds / first.nanoseconds;
         table.rows.push(vec![name.join(" / "), time(it.nanoseconds), format!("{ratio:.2}")]);
     }
     table
+}
+
+impl Median {
+    fn is_limit(&self) -> bool {
+        ["limit: ", "raw: "].iter().any(|start| self.function.starts_with(start))
+    }
 }
 
 /// Numbers in the order of their size, before all other texts.
@@ -200,6 +211,26 @@ mod tests {
         let read = |text| Json::parse(text).expect("JSON");
         let found = median(&read(identity), &read(estimates));
         assert_eq!(found, Some(of("get", "fs", "", 7.5)));
+    }
+
+    #[test]
+    fn a_parameter_alone_is_what_is_compared() {
+        let identity = r#"{"group_id":"hit","function_id":null,"value_str":"moka"}"#;
+        let estimates = r#"{"median":{"point_estimate":7.5}}"#;
+        let read = |text| Json::parse(text).expect("JSON");
+        let found = median(&read(identity), &read(estimates));
+        assert_eq!(found, Some(of("hit", "moka", "", 7.5)));
+    }
+
+    #[test]
+    fn ratios_are_to_what_is_called_a_limit() {
+        let table = table(vec![
+            of("put", "hit", "", 10.0),
+            of("put", "raw: pwrite and more", "", 40.0),
+            of("put", "raw: pwrite", "", 20.0),
+        ]);
+        let ratios: Vec<_> = table.rows.iter().map(|row| row[2].as_str()).collect();
+        assert_eq!(ratios, ["1.00", "2.00", "0.50"]);
     }
 
     #[test]

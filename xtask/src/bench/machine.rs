@@ -31,8 +31,8 @@ impl Machine {
         let model = field(&read("/proc/cpuinfo"), "model name").unwrap_or("unknown").to_owned();
         let memory = field(&read("/proc/meminfo"), "MemTotal").and_then(gibibytes);
         let memory = memory.map_or_else(|| "unknown".to_owned(), |gib| format!("{gib:.0} GiB"));
-        let disk =
-            said("stat", &["--file-system", "--format", "%T", &folder.display().to_string()]);
+        let disk = said("df", &["--output=fstype", &folder.display().to_string()]);
+        let disk = disk.as_ref().and_then(|text| text.lines().nth(1)).map(str::to_owned);
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
         let changes = said("git", &["diff", "HEAD"]).unwrap_or_default();
         let others = said("git", &["status", "--porcelain"]).unwrap_or_default();

@@ -21,8 +21,8 @@ pub(crate) fn blocks(servers: &[Server]) -> Vec<Block> {
         Block::Text(intro.to_owned()),
         Block::Table(table),
         Block::Text(match behind(servers) {
-            none if none.is_empty() => "Ahead everywhere.".to_owned(),
-            some => format!("**Behind:** {}.", some.join("; ")),
+            (0, of) => format!("Ahead in all of {of} comparisons."),
+            (some, of) => format!("**Behind in {some} of {of} comparisons**, which are strong."),
         }),
     ]
 }
@@ -57,7 +57,11 @@ fn table(servers: &[Server]) -> Table {
     for (ours, peer) in pairs(servers) {
         let all: Vec<_> = (0..HANDLERS.len()).map(|at| ahead(ours, peer, at)).collect();
         let mut row = vec![ours.name.clone(), peer.name.clone(), ours.durability.clone()];
-        let told = |it: Option<f64>| it.map_or_else(String::new, |it| format!("{it:.2}"));
+        let told = |it: Option<f64>| match it {
+            Some(it) if it < 1.0 => format!("**{it:.2}**"),
+            Some(it) => format!("{it:.2}"),
+            None => String::new(),
+        };
         row.extend(all.iter().map(|it| told(it.map(|(cpu, _)| cpu))));
         row.extend(all.iter().map(|it| told(it.map(|(_, rate)| rate))));
         table.rows.push(row);
@@ -65,20 +69,12 @@ fn table(servers: &[Server]) -> Table {
     table
 }
 
-fn behind(servers: &[Server]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (ours, peer) in pairs(servers) {
-        for (at, handler) in HANDLERS.iter().enumerate() {
-            let Some((cpu, rate)) = ahead(ours, peer, at) else { continue };
-            for (what, ratio) in [("processor time", cpu), ("rate", rate)] {
-                if ratio < 1.0 {
-                    let (ours, peer) = (&ours.name, &peer.name);
-                    found.push(format!("{ours} to {peer}, {handler}, {what} {ratio:.2}"));
-                }
-            }
-        }
-    }
-    found
+/// In how many comparisons ours is behind, and of how many.
+fn behind(servers: &[Server]) -> (usize, usize) {
+    let each = pairs(servers)
+        .flat_map(|(ours, peer)| (0..HANDLERS.len()).filter_map(|at| ahead(ours, peer, at)));
+    let ratios: Vec<_> = each.flat_map(|(cpu, rate)| [cpu, rate]).collect();
+    (ratios.iter().filter(|ratio| **ratio < 1.0).count(), ratios.len())
 }
 
 #[cfg(test)]
@@ -100,18 +96,10 @@ mod tests {
             [
                 "store|cookie|process crash|2.00|2.00||2.00|2.00|",
                 "store|Redis|process crash|1.33|1.33||1.50|1.50|",
-                "our Redis|Redis|process crash|0.50|0.50||0.50|0.50|",
+                "our Redis|Redis|process crash|**0.50**|**0.50**||**0.50**|**0.50**|",
             ]
         );
-        assert_eq!(
-            behind(&servers),
-            [
-                "our Redis to Redis, plain, processor time 0.50",
-                "our Redis to Redis, plain, rate 0.50",
-                "our Redis to Redis, read, processor time 0.50",
-                "our Redis to Redis, read, rate 0.50",
-            ]
-        );
-        assert!(behind(&servers[..1]).is_empty());
+        assert_eq!(behind(&servers), (4, 12));
+        assert_eq!(behind(&servers[..1]), (0, 0));
     }
 }

@@ -96,9 +96,9 @@ fn limits(cells: &Cells) -> Option<Section> {
     if medians.is_empty() {
         return None;
     }
-    let text = "Medians of criterion. Each ratio is to the quickest of the same group, which is \
-                the limit where a benchmark has one beside it: the bare system calls, the bare \
-                cipher, or the quickest other library.";
+    let text = "Medians of criterion. Each ratio is to the limit of the same group, which is the \
+                quickest of what is called `limit` or `raw` there: the bare system calls, or the \
+                bare cipher. Where a group has none it is to the quickest.";
     Some(Section {
         title: "Beside the limits".to_owned(),
         blocks: vec![Block::Text(text.to_owned()), Block::Table(criterion::table(medians))],

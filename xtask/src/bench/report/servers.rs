@@ -87,13 +87,19 @@ pub(crate) fn section(servers: &[Server], cells: &Cells) -> Option<Section> {
     }
     let rounds =
         cells.of(&["http"]).filter_map(|cell| cell.key.last()?.parse::<u32>().ok()).max()?;
+    let medians = match rounds {
+        1 => "One round, with no median.".to_owned(),
+        rounds => format!("Medians of {rounds} rounds."),
+    };
     let mut blocks = vec![Block::Text(format!(
         "Each server is a process with one worker on one core; wrk, with 16 connections, and Redis \
          are on another. {TURNS} Every request carries one of the cookies of 1,000 sessions of \
          five values; `plain` does not touch the session, `read` reads a counter and `write` \
-         increments it. Medians of {rounds} rounds. Processor time is that of the server's \
+         increments it. {medians} Processor time is that of the server's \
          process, all threads, and not that of Redis; above bare is what the same framework \
-         without sessions did not take for the same answer in the same round."
+         without sessions did not take for the same answer in the same round. What survives is \
+         what was answered: `memory` ends with the process, `process crash` survives its end in \
+         any way, `power loss` that of the machine."
     ))];
     blocks.push(Block::Text(
         "**Processor time for a request, as a multiple of that of the bare framework**".to_owned(),
@@ -109,7 +115,7 @@ pub(crate) fn section(servers: &[Server], cells: &Cells) -> Option<Section> {
 
 /// The short table: processor time as a multiple of the bare server's, and requests per second.
 pub(crate) fn ratios(servers: &[Server]) -> Table {
-    let mut head = vec!["sessions", "a write survives"];
+    let mut head = vec!["sessions", "durability"];
     head.extend(HANDLERS);
     let rates = HANDLERS.map(|handler| format!("{handler}, requests/s"));
     head.extend(rates.iter().map(String::as_str));
