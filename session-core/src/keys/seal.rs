@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 /// Seals and opens with one key, which is wiped when this is dropped.
 ///
 /// XChaCha20-Poly1305 is ChaCha20-Poly1305 under a key derived from the longer nonce's beginning.
-/// The derivation is chacha20's and the cipher is ring's: its assembler takes a fifth of the time of
-/// a cipher in Rust that picks its instructions as it runs (the bench `record` has both).
+/// The derivation is chacha20's and the cipher is ring's: its assembler takes a fifth of the time
+/// of a cipher in Rust that picks its instructions as it runs (the bench `record` has both).
 ///
 /// # Source
 ///

@@ -119,13 +119,16 @@ impl SigningKey {
         self.id
     }
 
-    /// A MAC that has taken in all that the cookies of one realm and name have in common.
+    /// A MAC for the cookies of one realm and name, under a key of their own: what they have in
+    /// common is hashed once and not for each of them.
     pub(super) fn cookie_mac(&self, realm: &str, cookie_name: &str) -> Mac {
         let mut mac = Mac::new(self.algorithm, &*self.cookie);
         mac.update_part(b"session-core v1");
         mac.update_part(realm.as_bytes());
         mac.update_part(cookie_name.as_bytes());
-        mac
+        let mut key = Zeroizing::new(Vec::with_capacity(self.algorithm.digest_bytes()));
+        mac.finish_into(&mut key);
+        Mac::new(self.algorithm, &key)
     }
 
     /// A MAC that has taken in all that the principals of one realm and cookie name have in common:
