@@ -1,5 +1,7 @@
 //! The `Cookie` header, read as bytes.
 
+use std::iter;
+
 use actix_web::http::header::HeaderValue;
 
 /// The values of all cookies called `name`, in the order received.
@@ -17,8 +19,18 @@ pub(crate) fn values<'a>(
 ) -> impl Iterator<Item = &'a [u8]> {
     fields
         .into_iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .flat_map(|field| pairs(field.as_bytes()))
         .filter_map(move |pair| trimmed(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(field);
+    iter::from_fn(move || {
+        let bytes = rest.take()?;
+        let Some(end) = memchr::memchr(b';', bytes) else { return Some(bytes) };
+        rest = Some(&bytes[end + 1..]);
+        Some(&bytes[..end])
+    })
 }
 
 fn trimmed(mut bytes: &[u8]) -> &[u8] {

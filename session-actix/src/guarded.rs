@@ -2,9 +2,11 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     num::NonZeroU32,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -37,6 +39,13 @@ impl Guarded {
     }
 
     async fn within<T>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let mut call = pin!(call);
+        // A store that answers at once, as a cache does, needs no timer.
+        if let Poll::Ready(answer) =
+            poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await
+        {
+            return answer;
+        }
         tokio::time::timeout(self.limit, call).await.unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Unavailable,

@@ -36,6 +36,11 @@ pub(crate) fn mark(headers: &mut HeaderMap, name: &str, set_cookie: Option<Heade
 }
 
 fn vary_by_cookie(headers: &mut HeaderMap) {
+    // Most handlers say nothing about it.
+    if !headers.contains_key(VARY) {
+        headers.insert(VARY, HeaderValue::from_static("Cookie"));
+        return;
+    }
     let named = list(headers, &VARY);
     let has = named.iter().any(|it| it == "*" || it.eq_ignore_ascii_case("cookie"));
     if has {

@@ -71,11 +71,8 @@ impl Cache {
             }
     }
 
-    /// Asks the parent whether `record` is current, where the mode wants that.
+    /// Asks the parent whether `record` is current.
     pub(crate) async fn confirm(&self, shard: &Shard, record: Arc<Record>) -> Result<Confirmed> {
-        if self.coherence != Coherence::Checked {
-            return Ok(Confirmed::Current(record));
-        }
         let probing = self.parent.probing().ok_or_else(error::cannot_probe)?;
         let began = self.clock.now();
         let Some(probe) = probing.probe(record.id()).await? else {

@@ -140,6 +140,10 @@ impl SessionManager for CachingSessionManager {
         let found = cache.table.find(id, |found| cache.usable(found, now));
         let shard = cache.table.shard(id);
         if let Some(found) = found {
+            if cache.coherence != Coherence::Checked {
+                // Looked at with the time of this call: no waiting lies between.
+                return Ok(Some(found.record));
+            }
             match cache.confirm(shard, found.record).await? {
                 Confirmed::Current(record) => return Ok(cache.live(record)),
                 Confirmed::Gone => {

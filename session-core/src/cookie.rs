@@ -10,6 +10,7 @@ use crate::{
 
 const SEPARATOR: u8 = b'!';
 const MAX_DIGEST_BYTES: usize = 32;
+const SID_BYTES: usize = 16;
 const MAX_TOKEN_BYTES: usize = Token::BYTES + MAX_DIGEST_BYTES;
 
 /// The longest value that can be one of ours: 101 bytes. Longer ones are refused unread.
@@ -49,7 +50,7 @@ pub(crate) fn verify(keys: &InUse, value: &[u8]) -> Result<Presented, Refused> {
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| Refused::Malformed)?;
     let (token, digest) =
         bytes[..length].split_first_chunk::<{ Token::BYTES }>().ok_or(Refused::Malformed)?;
-    let standing = keys.verify([id.as_bytes(), token], digest).ok_or(Refused::Forged)?;
+    let standing = keys.verify(&message(&id, token), digest).ok_or(Refused::Forged)?;
     Ok(Presented { id, token: Token::from_bytes(*token), standing })
 }
 
@@ -57,10 +58,18 @@ pub(crate) fn verify(keys: &InUse, value: &[u8]) -> Result<Presented, Refused> {
 pub(crate) fn sign(keys: &InUse, id: &SessionId, token: &Token) -> String {
     let mut bytes = Vec::with_capacity(Token::BYTES + keys.algorithm().digest_bytes());
     bytes.extend_from_slice(token.as_bytes());
-    keys.sign([id.as_bytes(), token.as_bytes()], &mut bytes);
+    keys.sign(&message(id, token.as_bytes()), &mut bytes);
     let mut value = String::with_capacity(MAX_BYTES);
     value.push_str(id.encode(&mut [0; SessionId::TEXT_BYTES]));
     value.push(char::from(SEPARATOR));
     URL_SAFE_NO_PAD.encode_string(bytes, &mut value);
     value
+}
+
+/// What is signed: both parts have one length, so that no two cookies share a message.
+fn message(id: &SessionId, token: &[u8; Token::BYTES]) -> [u8; SID_BYTES + Token::BYTES] {
+    let mut message = [0; SID_BYTES + Token::BYTES];
+    message[..SID_BYTES].copy_from_slice(id.as_bytes());
+    message[SID_BYTES..].copy_from_slice(token);
+    message
 }

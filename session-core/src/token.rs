@@ -34,8 +34,9 @@ impl Token {
 
     /// What the record of `id` keeps of this token.
     pub(crate) fn verifier(&self, id: &SessionId) -> Verifier {
+        // With its label and padding it fits one block of the hash.
         let hash = Sha256::new()
-            .chain_update(b"session-core v1 verifier")
+            .chain_update(b"session-core v1 token")
             .chain_update(id.as_bytes())
             .chain_update(self.0);
         Verifier(hash.finalize().into())

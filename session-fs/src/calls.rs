@@ -75,6 +75,10 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
     /// Nothing where no such clock is known.
     fn now(&self) -> Option<Moment>;
 
+    /// Whether a look at a name in `folder` shows every change of the file from the moment it is
+    /// made, dated by that clock, as it is where no other machine is asked.
+    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool;
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,

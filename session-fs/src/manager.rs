@@ -263,9 +263,7 @@ impl ListSessions for FileBackedSessionManager {
 #[async_trait]
 impl ProbeVersions for FileBackedSessionManager {
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
-        Ok(self
-            .get(id)
-            .await?
-            .map(|record| Probe { version: record.version(), expires_at: record.expires_at() }))
+        let id = *id;
+        self.run(move |store, patience| store.probe(&id, patience)).await
     }
 }

@@ -55,6 +55,15 @@ impl Calls for System {
         None
     }
 
+    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.linux {
+            return linux::is_local(folder);
+        }
+        let _ = folder;
+        false
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,
@@ -200,6 +209,22 @@ mod linux {
     pub(super) fn now() -> Moment {
         let now = clock_gettime(ClockId::RealtimeCoarse);
         Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() }
+    }
+
+    /// File systems that keep the times of files in this machine's memory and take them from its
+    /// clock: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, and overlayfs on one of them. Numbers of
+    /// linux/magic.h.
+    const LOCAL: [u32; 6] =
+        [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630];
+
+    pub(super) fn is_local(folder: BorrowedFd<'_>) -> bool {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the number has 32 bits, in a word whose size and sign differ between processors"
+        )]
+        let kind = |stat: fs::StatFs| stat.f_type as u32;
+        fs::fstatfs(folder).map(kind).is_ok_and(|kind| LOCAL.contains(&kind))
     }
 
     /// Opens what is in the cache of names, or says `AGAIN`.

@@ -65,6 +65,23 @@ impl Held {
     }
 }
 
+/// The cookies that one of our keys signed, in the order received.
+#[derive(Default)]
+struct Genuine {
+    /// Beside the others, so that the one a browser sends needs no memory of its own.
+    first: Option<Presented>,
+    others: Vec<Presented>,
+}
+
+impl Genuine {
+    fn push(&mut self, cookie: Presented) {
+        match self.first {
+            None => self.first = Some(cookie),
+            Some(_) => self.others.push(cookie),
+        }
+    }
+}
+
 /// What the store has under the sid of a cookie.
 enum Found {
     Session(Base),
@@ -97,12 +114,12 @@ impl SessionInterface {
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<ManagedSession> {
-        let presented = self.verify(cookies);
-        self.clone().open_presented(presented).await
+        let genuine = self.verify(cookies);
+        self.clone().open_presented(genuine).await
     }
 
-    fn verify<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Vec<Presented> {
-        let mut presented = Vec::new();
+    fn verify<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Genuine {
+        let mut genuine = Genuine::default();
         let shared = self.shared();
         let keys = shared.keys.load();
         for (at, value) in cookies.into_iter().enumerate() {
@@ -111,7 +128,7 @@ impl SessionInterface {
                 break;
             }
             match cookie::verify(&keys, value) {
-                Ok(cookie) => presented.push(cookie),
+                Ok(cookie) => genuine.push(cookie),
                 Err(Refused::Malformed) => {
                     shared.events.tell(Event::Rejected(Reason::Malformed), None);
                 }
@@ -120,15 +137,15 @@ impl SessionInterface {
                 }
             }
         }
-        presented
+        genuine
     }
 
-    async fn open_presented(self, presented: Vec<Presented>) -> Result<ManagedSession> {
+    async fn open_presented(self, genuine: Genuine) -> Result<ManagedSession> {
         let shared = self.shared();
         let mut session: Option<(Base, Standing)> = None;
         let mut stale = None;
         let mut ambiguous = false;
-        for cookie in presented {
+        for cookie in genuine.first.into_iter().chain(genuine.others) {
             match shared.find(&cookie).await? {
                 Found::Session(base) => match &session {
                     Some((first, _)) if first.id() == base.id() => {}

@@ -2,6 +2,7 @@
 
 mod mac;
 mod ring;
+mod seal;
 mod signing;
 
 pub(crate) use self::{

@@ -91,9 +91,9 @@ pub(crate) struct InUse {
 struct Ready {
     standing: Standing,
     key: Arc<SigningKey>,
-    /// Has taken in key, realm and cookie name.
+    /// Under a key of this realm and cookie name.
     cookie: Mac,
-    /// The same, of the key for principals.
+    /// Has taken in the key for principals, realm and cookie name.
     principal: Mac,
 }
 
@@ -166,18 +166,18 @@ impl InUse {
         self.current().algorithm()
     }
 
-    /// Appends the digest of `parts` under the current key.
-    pub(crate) fn sign(&self, parts: [&[u8]; 2], out: &mut Vec<u8>) {
-        mac_of(&self.keys[0].cookie, parts).finish_into(out);
+    /// Appends the digest of `message` under the current key.
+    pub(crate) fn sign(&self, message: &[u8], out: &mut Vec<u8>) {
+        mac_of(&self.keys[0].cookie, message).finish_into(out);
     }
 
     /// The standing of the key that made `digest`, if one of the ring did. The digest's length
     /// alone says which algorithm it can be of, and each key has just one.
-    pub(crate) fn verify(&self, parts: [&[u8]; 2], digest: &[u8]) -> Option<Standing> {
+    pub(crate) fn verify(&self, message: &[u8], digest: &[u8]) -> Option<Standing> {
         self.keys
             .iter()
             .filter(|ready| ready.key.algorithm().digest_bytes() == digest.len())
-            .find(|ready| mac_of(&ready.cookie, parts).verify(digest))
+            .find(|ready| mac_of(&ready.cookie, message).verify(digest))
             .map(|ready| ready.standing)
     }
 }
@@ -188,10 +188,8 @@ impl std::fmt::Debug for InUse {
     }
 }
 
-fn mac_of(prefix: &Mac, parts: [&[u8]; 2]) -> Mac {
-    let mut mac = prefix.clone();
-    for part in parts {
-        mac.update_part(part);
-    }
+fn mac_of(keyed: &Mac, message: &[u8]) -> Mac {
+    let mut mac = keyed.clone();
+    mac.update(message);
     mac
 }

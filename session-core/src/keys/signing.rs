@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::mac::{Algorithm, Mac};
+use super::{
+    mac::{Algorithm, Mac},
+    seal::Seal,
+};
 use crate::{Error, Result, record::KeyId};
 
 /// A secret of the server, and the keys derived from it: one to sign cookies, one to seal records,
@@ -47,7 +49,7 @@ pub struct SigningKey {
     algorithm: Algorithm,
     id: KeyId,
     cookie: Zeroizing<[u8; 32]>,
-    seal: XChaCha20Poly1305,
+    seal: Seal,
     principal: Mac,
 }
 
@@ -103,7 +105,7 @@ impl SigningKey {
         Ok(Self {
             algorithm,
             id: KeyId(id),
-            seal: XChaCha20Poly1305::new((&*seal).into()),
+            seal: Seal::new(seal),
             principal: Mac::new(Algorithm::HmacSha256, &*principal),
             cookie,
         })
@@ -117,13 +119,16 @@ impl SigningKey {
         self.id
     }
 
-    /// A MAC that has taken in all that the cookies of one realm and name have in common.
+    /// A MAC for the cookies of one realm and name, under a key of their own: what they have in
+    /// common is hashed once and not for each of them.
     pub(super) fn cookie_mac(&self, realm: &str, cookie_name: &str) -> Mac {
         let mut mac = Mac::new(self.algorithm, &*self.cookie);
         mac.update_part(b"session-core v1");
         mac.update_part(realm.as_bytes());
         mac.update_part(cookie_name.as_bytes());
-        mac
+        let mut key = Zeroizing::new(Vec::with_capacity(self.algorithm.digest_bytes()));
+        mac.finish_into(&mut key);
+        Mac::new(self.algorithm, &key)
     }
 
     /// A MAC that has taken in all that the principals of one realm and cookie name have in common:
@@ -141,9 +146,7 @@ impl SigningKey {
         header: &[u8],
         body: &mut [u8],
     ) -> Option<[u8; 16]> {
-        let tag =
-            self.seal.encrypt_inout_detached(&XNonce::from(*nonce), header, body.into()).ok()?;
-        Some(tag.into())
+        self.seal.seal(nonce, header, body)
     }
 
     pub(crate) fn open(
@@ -153,9 +156,7 @@ impl SigningKey {
         body: &mut [u8],
         tag: &[u8; 16],
     ) -> Option<()> {
-        self.seal
-            .decrypt_inout_detached(&XNonce::from(*nonce), header, body.into(), &Tag::from(*tag))
-            .ok()
+        self.seal.open(nonce, header, body, tag)
     }
 }
 

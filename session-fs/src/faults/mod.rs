@@ -5,6 +5,7 @@ mod crash;
 mod errors;
 mod portable;
 mod power;
+mod probing;
 #[path = "../../tests/support/mod.rs"]
 mod records;
 mod shim;

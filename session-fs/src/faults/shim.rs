@@ -180,6 +180,10 @@ impl Calls for Shim {
         self.state().now
     }
 
+    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool {
+        System::NATIVE.tells_changes(folder)
+    }
+
     fn open(
         &self,
         folder: BorrowedFd<'_>,

@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Locked<'a> {
     pub(super) file: OwnedFd,
     pub(super) stat: Stat,
+    /// Whether every change from now on gets a later date than the file has.
+    pub(super) dated: bool,
     _held: Held<'a>,
 }
 
@@ -54,6 +56,9 @@ impl<C: Calls> Store<C> {
             Patience::Inline => self.stripes.try_lock(id).ok_or(Stop::WouldBlock)?,
             Patience::Blocking => self.stripes.lock(id, deadline).ok_or_else(contended)?,
         };
+        if how != Open::Read {
+            self.seen.forget(id);
+        }
         let name = Name::record(id);
         loop {
             let opened_at = self.calls.now();
@@ -66,12 +71,13 @@ impl<C: Calls> Store<C> {
             // Whoever held the lock before may have removed the file, or put a larger one in its
             // place. The count of its links does not tell: a backup may hold another. That it was
             // not changed since its name led to it does, and spares looking at the name.
-            if stat.links == 1 && opened_at.is_some_and(|opened| stat.is_older_than(opened)) {
-                return Ok(Some(Locked { file, stat, _held: held }));
+            let dated = opened_at.is_some_and(|opened| stat.is_older_than(opened));
+            if stat.links == 1 && dated {
+                return Ok(Some(Locked { file, stat, dated, _held: held }));
             }
             match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
                 Ok(named) if named.inode == stat.inode => {
-                    return Ok(Some(Locked { file, stat, _held: held }));
+                    return Ok(Some(Locked { file, stat, dated, _held: held }));
                 }
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno).during("looking at a session's file")?,

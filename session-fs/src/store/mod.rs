@@ -5,7 +5,9 @@ mod index;
 mod list;
 mod locked;
 mod open;
+mod probe;
 mod read;
+mod seen;
 mod sweep;
 mod sync;
 mod write;
@@ -47,6 +49,9 @@ pub(crate) struct Store<C = System> {
     stripes: Stripes,
     syncs: sync::Syncs,
     guard: sweep::Guard,
+    seen: seen::Seen,
+    /// Whether files can be told to be unchanged by a look at their names.
+    tells_changes: bool,
     damaged: AtomicU64,
 }
 

@@ -9,7 +9,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 use session_core::{Error, ErrorKind, Result};
 
-use super::{Store, sweep, sync};
+use super::{Store, seen, sweep, sync};
 use crate::{
     Durability, FsConfig,
     calls::{Calls, Errno, Open, Patience, Stat},
@@ -42,6 +42,8 @@ impl<C: Calls> Store<C> {
                 .map_err(|cause| refused(cause, "syncing it and its parent"))?;
         }
         Ok(Self {
+            tells_changes: calls.tells_changes(records.as_fd()),
+            seen: seen::Seen::new(),
             calls,
             clock: config.clock.clone(),
             durability: config.durability,

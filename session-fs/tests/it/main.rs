@@ -5,6 +5,7 @@
 mod damage;
 mod folder;
 mod odd_files;
+mod probing;
 #[path = "../support/mod.rs"]
 mod records;
 mod store;

@@ -36,15 +36,16 @@ def joined(*parts):
 
 
 def cookie(algorithm, token):
-    message = joined(b"session-core v1", REALM, NAME, SID, token)
-    digest = hmac.digest(derived("cookie", algorithm), message, algorithm)
+    named = joined(b"session-core v1", REALM, NAME)
+    key = hmac.digest(derived("cookie", algorithm), named, algorithm)
+    digest = hmac.digest(key, SID + token, algorithm)
     text = SID.hex()
     sid = "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
     return sid + "!" + base64.urlsafe_b64encode(token + digest).decode().rstrip("=")
 
 
 def verifier(token):
-    return hashlib.sha256(b"session-core v1 verifier" + SID + token).digest()
+    return hashlib.sha256(b"session-core v1 token" + SID + token).digest()
 
 
 def successor(token):

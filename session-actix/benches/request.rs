@@ -1,0 +1,211 @@
+//! What a request with a session takes above the same request to actix-web alone.
+//!
+//! `cargo bench -p session-actix --bench request`
+//!
+//! No socket and no client: requests go straight to the application. The applications take turns,
+//! so that what disturbs the machine disturbs all of them; the first half of each turn, in which
+//! every session comes by once, is not timed, since in a server nobody else would have used the
+//! processor's caches meanwhile. At the end comes what each takes above the bare application, as
+//! the median over all batches of both.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench reports on its standard output and fails by panicking"
+)]
+
+use std::{
+    future::Future,
+    hint::black_box,
+    path::Path,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use actix_http::Request;
+use actix_web::{
+    App, HttpResponse,
+    dev::{Service, ServiceResponse},
+    http::header::{COOKIE, HeaderValue},
+    rt::Runtime,
+    test::{self, TestRequest},
+    web,
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use session_actix::{Session, SessionMiddleware, testing::Visitor};
+use session_cache::{CachingSessionManager, Coherence};
+use session_core::{MemorySessionManager, SessionManager, SigningKey};
+use session_fs::FileBackedSessionManager;
+use tempfile::TempDir;
+
+const SESSIONS: usize = 1_000;
+/// How many requests are made at a time, and timed together.
+const BATCH: usize = 50;
+/// How many batches come first in a turn, and how many are timed then.
+const BATCHES: usize = SESSIONS / BATCH;
+
+/// An application, and the cookies of its visitors.
+struct Contestant {
+    name: &'static str,
+    path: &'static str,
+    app: Application,
+    cookies: Vec<HeaderValue>,
+    next: usize,
+    times: Vec<Duration>,
+}
+
+type Application = Box<dyn Fn(Request) -> Pin<Box<dyn Future<Output = bool>>>>;
+
+async fn plain() -> HttpResponse {
+    HttpResponse::Ok().body("hello")
+}
+
+async fn read(session: Session) -> session_actix::Result<HttpResponse> {
+    black_box(session.get::<u32>("n")?);
+    Ok(HttpResponse::Ok().body("hello"))
+}
+
+async fn write(session: Session) -> session_actix::Result<HttpResponse> {
+    let number = session.get::<u32>("n")?.unwrap_or_default();
+    session.insert("n", number.wrapping_add(1))?;
+    Ok(HttpResponse::Ok().body("hello"))
+}
+
+fn requests(criterion: &mut Criterion) {
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("there is room for files"));
+    let [first, second, third] = folders.each_ref().map(TempDir::path);
+    let runtime = Runtime::new().expect("a runtime starts");
+    let mut contestants = runtime.block_on(async {
+        let mut all = vec![bare().await];
+        all.extend(on("memory", MemorySessionManager::new()).await);
+        all.extend(on("files", files(first)).await);
+        let exclusive = CachingSessionManager::new(files(second), Coherence::Exclusive);
+        all.extend(on("files, cached exclusive", exclusive.expect("it needs no ability")).await);
+        let checked = CachingSessionManager::new(files(third), Coherence::Checked);
+        all.extend(on("files, cached checked", checked.expect("files have versions")).await);
+        all
+    });
+    for at in 0..contestants.len() {
+        let mut group = criterion.benchmark_group(contestants[at].name);
+        group.sample_size(10);
+        group.bench_function(contestants[at].path, |bencher| {
+            bencher.iter_custom(|turns| {
+                let mut took = Duration::ZERO;
+                for _ in 0..turns {
+                    for (number, it) in contestants.iter_mut().enumerate() {
+                        let time = runtime.block_on(it.turn());
+                        took += if number == at { time } else { Duration::ZERO };
+                    }
+                }
+                took
+            });
+        });
+        group.finish();
+    }
+    let mut medians = contestants.iter_mut().map(|it| (it.name, it.path, it.median()));
+    let Some((.., alone)) = medians.next().filter(|(.., alone)| *alone > 0.0) else { return };
+    println!("actix-web alone: {alone:.2} us");
+    for (name, path, median) in medians {
+        println!("{name}, {path}: {median:.2} us, {:.2} us above", median - alone);
+    }
+}
+
+fn files(folder: &Path) -> FileBackedSessionManager {
+    FileBackedSessionManager::new(folder).expect("the folder can be written")
+}
+
+async fn bare() -> Contestant {
+    let app = App::new().route("/plain", web::get().to(plain));
+    // As long as one of ours.
+    let cookie = HeaderValue::try_from(format!("__Host-sid={}", "0".repeat(101)));
+    let app = boxed(test::init_service(app).await);
+    Contestant::new("actix-web alone", "/plain", app, vec![cookie.expect("these are digits")])
+}
+
+/// The three handlers with sessions in `manager`.
+async fn on(name: &'static str, manager: impl SessionManager) -> Vec<Contestant> {
+    let secret: Vec<u8> = (0..32).collect();
+    let key = SigningKey::hmac_sha256(secret).expect("32 different bytes are a key");
+    let sessions = SessionMiddleware::new(manager, key).expect("the settings are valid");
+    let mut cookies = Vec::with_capacity(SESSIONS);
+    for _ in 0..SESSIONS {
+        let visitor = Visitor::with(&sessions, async |session| {
+            session.insert("n", 0)?;
+            session.insert("name", "of a usual length")?;
+            session.bind("a principal").await
+        });
+        cookies.push(visitor.await.expect("the manager stores").cookie().1);
+    }
+    let mut contestants = Vec::new();
+    for path in ["/plain", "/read", "/write"] {
+        let app = App::new()
+            .wrap(sessions.clone())
+            .route("/plain", web::get().to(plain))
+            .route("/read", web::get().to(read))
+            .route("/write", web::get().to(write));
+        let app = boxed(test::init_service(app).await);
+        contestants.push(Contestant::new(name, path, app, cookies.clone()));
+    }
+    contestants
+}
+
+fn boxed<S, B>(app: S) -> Application
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    S::Future: 'static,
+    B: 'static,
+{
+    Box::new(move |request| {
+        let answer = app.call(request);
+        Box::pin(async move { answer.await.is_ok_and(|answer| answer.status().is_success()) })
+    })
+}
+
+impl Contestant {
+    fn new(
+        name: &'static str,
+        path: &'static str,
+        app: Application,
+        cookies: Vec<HeaderValue>,
+    ) -> Self {
+        Self { name, path, app, cookies, next: 0, times: Vec::new() }
+    }
+
+    /// Goes through all sessions twice, and gives what a request of the second time took.
+    async fn turn(&mut self) -> Duration {
+        let mut took = Duration::ZERO;
+        for number in 0..2 * BATCHES {
+            let time = self.batch().await;
+            if number >= BATCHES {
+                self.times.push(time);
+                took += time;
+            }
+        }
+        took / u32::try_from(BATCHES).expect("it is small")
+    }
+
+    /// Sends a batch, and gives what one request of it took.
+    async fn batch(&mut self) -> Duration {
+        let batch: Vec<_> = (0..BATCH)
+            .map(|_| {
+                // A prime, so that neighbours in time are none in memory.
+                self.next = (self.next + 379) % self.cookies.len();
+                let cookie = (COOKIE, self.cookies[self.next].clone());
+                TestRequest::with_uri(self.path).insert_header(cookie).to_request()
+            })
+            .collect();
+        let started = Instant::now();
+        for request in batch {
+            assert!((self.app)(request).await, "the handler answers");
+        }
+        started.elapsed() / u32::try_from(BATCH).expect("it is small")
+    }
+
+    fn median(&mut self) -> f64 {
+        self.times.sort_unstable();
+        self.times.get(self.times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    }
+}
+
+criterion_group!(benches, requests);
+criterion_main!(benches);
