@@ -52,13 +52,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             "or measure the rest with\n\n    cargo xtask bench limits scale".to_owned()
         })?;
     }
+    // Before the sources are looked at: cargo may have to write a lock file.
+    build(&plan)?;
     let folder = target.join("bench");
     let machine = Machine::look(&folder)?;
     let (mut cells, found) = Cells::open(&folder, machine.state(), plan.quick, plan.fresh)?;
     if found > 0 {
         println!("{found} measurements are there from before; `--fresh` begins anew");
     }
-    build(&plan)?;
     let data = empty(&folder.join("data"))?;
     let load = if plan.http { Some(Load::start(&plan, &data, &mut cells)?) } else { None };
     let mut expected = criterion::expected(&plan, &cells);

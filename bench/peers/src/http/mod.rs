@@ -51,8 +51,7 @@ pub fn run() -> Result<()> {
         let answer = stand
             .measure(handler, folder.path(), seconds.parse()?)
             .map_err(|error| format!("{name}, {handler}: {error}"))?;
-        println!("{answer}");
-        std::io::stdout().flush()?;
+        writeln!(std::io::stdout(), "{answer}")?;
     }
     Ok(())
 }
