@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    thread::{CpuSet, sched_setaffinity},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
     time::{ClockId, clock_gettime},
 };
 
@@ -71,6 +71,12 @@ pub fn serve(name: &str, redis: &str, workers: &str, core: &str) -> Result<()> {
         println!("{}", Duration::try_from(used)?.as_nanos());
     }
     Ok(())
+}
+
+/// The cores this process may run on.
+pub fn cores() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
 }
 
 /// Lets this thread, and all that it starts from now on, run on one core only.

@@ -11,14 +11,13 @@ use std::{
     collections::HashMap,
     fs,
     io::{BufRead, Write},
-    path::PathBuf,
-    thread,
+    path::{Path, PathBuf},
 };
 
 use crate::{
     Result,
     client::Client,
-    process::{Process, stay_on},
+    process::{self, Process},
     redis::Redis,
     servers::Peer,
 };
@@ -56,14 +55,12 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Servers get the first core, and everything else the second: with both on both, the scheduler's
-/// choices are a part of what is measured. Returns the core of the servers.
+/// Servers get one core, and everything else another: with both on both, the scheduler's choices
+/// are a part of what is measured. Returns the core of the servers, if there are two.
 fn divide_cores() -> Result<Option<usize>> {
-    if thread::available_parallelism()?.get() < 2 {
-        return Ok(None);
-    }
-    stay_on(1)?;
-    Ok(Some(0))
+    let [servers, rest, ..] = process::cores()?[..] else { return Ok(None) };
+    process::stay_on(rest)?;
+    Ok(Some(servers))
 }
 
 /// `name`, `ours` or `peer` or `bare`, durability, base, setting.
@@ -108,7 +105,7 @@ impl Stand {
         Ok(Self { server, cookies, looked_at, _redis: redis })
     }
 
-    fn measure(&mut self, handler: &str, folder: &std::path::Path, seconds: u32) -> Result<String> {
+    fn measure(&mut self, handler: &str, folder: &Path, seconds: u32) -> Result<String> {
         let path = match handler {
             "plain" => "/plain",
             "read" => "/count",
