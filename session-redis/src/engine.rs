@@ -1,6 +1,10 @@
 //! The thread on which a manager talks to its servers.
 
-use std::thread;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    thread,
+};
 
 use session_core::Result;
 use tokio::{
@@ -8,7 +12,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::error::{self, Fault};
+use crate::error;
 
 /// A thread with a runtime of its own.
 ///
@@ -34,12 +38,16 @@ impl Engine {
         Ok(Self { handle, _running: running })
     }
 
-    /// Runs `work` on the thread. Dropping the returned future does not end it.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.handle.spawn(work).await.unwrap_or_else(|_| Err(Fault::Ended.into()))
+    /// Runs `work` where it is polled, with the timers of the thread; what it spawns goes there.
+    ///
+    /// So a call hops to the thread that has the connection and back, and not once more.
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let _entered = self.handle.enter();
+            work.as_mut().poll(context)
+        })
+        .await
     }
 
     /// Runs `work` on the thread, whatever becomes of it.

@@ -14,8 +14,6 @@ pub(crate) enum Fault {
     Slow,
     /// Fewer replicas than asked for have the write.
     FewReplicas,
-    /// The thread of the manager is gone: the process is ending.
-    Ended,
 }
 
 impl From<RedisError> for Fault {
@@ -56,7 +54,6 @@ impl From<Fault> for Error {
                 "fewer replicas than `RedisConfig::replicas` asks for have confirmed the write in \
                  time; the server itself has it",
             ),
-            Fault::Ended => unavailable("the manager's thread has ended"),
         }
     }
 }

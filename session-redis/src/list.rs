@@ -1,6 +1,6 @@
 //! Finding sessions: the index of a principal, and a scan of all servers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{Client, Value, cmd};
@@ -23,9 +23,9 @@ impl ListSessions for RedisSessionManager {
         cursor: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page> {
-        let (store, tag, limit) = (Arc::clone(self.store()), *tag, limit.clamp(1, LARGEST));
+        let limit = limit.clamp(1, LARGEST);
         let begin = cursor.map_or_else(|| b"-".to_vec(), |it| [b"(", it.as_bytes()].concat());
-        self.engine().run(async move { store.indexed(&tag, &begin, limit).await }).await
+        self.engine().run(self.store().indexed(tag, &begin, limit)).await
     }
 
     async fn scan(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page> {
@@ -33,9 +33,8 @@ impl ListSessions for RedisSessionManager {
             Some(cursor) => Place::read(cursor.as_bytes()).ok_or_else(foreign_cursor)?,
             None => Place::default(),
         };
-        let (store, source) = (Arc::clone(self.store()), Arc::clone(self.source()));
         let (timeout, limit) = (self.connect_timeout(), limit.clamp(1, LARGEST));
-        self.engine().run(async move { store.scanned(&source, timeout, place, limit).await }).await
+        self.engine().run(self.store().scanned(self.source(), timeout, place, limit)).await
     }
 }
 

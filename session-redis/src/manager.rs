@@ -39,7 +39,7 @@ use crate::{
 ///
 /// # Cancellation
 ///
-/// A call whose future is dropped goes on to its end: a write took place whole or not at all.
+/// A write whose future is dropped took place whole or not at all, or does so a moment later.
 ///
 /// # Security
 ///
@@ -96,8 +96,7 @@ impl RedisSessionManager {
         let store = Arc::new(Store::new(config, &source)?);
         let engine = Engine::start()?;
         let feed = Feed::new(config, Arc::clone(&source), store.names.clone())?;
-        let greeted = Arc::clone(&store);
-        engine.run(async move { greeted.greet().await.map_err(|fault| fault.at_start()) }).await?;
+        engine.run(store.greet()).await.map_err(|fault| fault.at_start())?;
         let (asked, connect_timeout) =
             (Arc::clone(&source), config.connect_timeout.min(LONGEST_WAIT));
         engine.spawn(async move { start::warn(&asked, connect_timeout).await });
@@ -136,13 +135,11 @@ impl SessionManager for RedisSessionManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let (store, id) = (Arc::clone(self.store()), *id);
-        self.engine().run(async move { store.get(&id).await }).await
+        self.engine().run(self.store().get(id)).await
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let (store, record) = (Arc::clone(self.store()), Arc::clone(record));
-        self.engine().run(async move { store.put(&record, expect).await }).await
+        self.engine().run(self.store().put(record, expect)).await
     }
 
     async fn touch(
@@ -151,13 +148,11 @@ impl SessionManager for RedisSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        let (store, id) = (Arc::clone(self.store()), *id);
-        self.engine().run(async move { store.touch(&id, version, expires_at).await }).await
+        self.engine().run(self.store().touch(id, version, expires_at)).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let (store, id) = (Arc::clone(self.store()), *id);
-        self.engine().run(async move { store.remove(&id, only).await }).await
+        self.engine().run(self.store().remove(id, only)).await
     }
 
     /// `None`: the server removes what is expired.
@@ -181,8 +176,7 @@ impl SessionManager for RedisSessionManager {
 #[async_trait]
 impl ProbeVersions for RedisSessionManager {
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
-        let (store, id) = (Arc::clone(self.store()), *id);
-        self.engine().run(async move { store.probe(&id).await }).await
+        self.engine().run(self.store().probe(id)).await
     }
 }
 
