@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Client, Value, cmd};
 use session_core::{Cursor, Error, ListSessions, Page, PrincipalTag, Result, SessionId};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     RedisSessionManager,
@@ -65,7 +65,9 @@ impl Store {
         limit: usize,
     ) -> Result<Page> {
         let Place { mut node, mut cursor, mut ids, shape } = place;
-        let masters = source.masters(timeout).await.map_err(Fault::from)?;
+        let deadline = self.deadline();
+        let masters = timeout_at(deadline, source.masters(timeout)).await;
+        let masters = masters.map_err(|_| Fault::Slow)?.map_err(Fault::from)?;
         let now = if source.is_cluster() { shape_of(&masters) } else { 0 };
         if shape.is_some_and(|shape| shape != now) {
             return Err(error::unavailable(
@@ -80,9 +82,9 @@ impl Store {
             command.arg("COUNT").arg(limit.max(SMALLEST));
             let request = Request::read(Target { key: Vec::new() }, command);
             let mut answers = if source.is_cluster() {
-                self.ask_one(master, timeout, &request).await?
+                self.ask_one(master, timeout, &request, deadline).await?
             } else {
-                self.ask(&request, self.deadline()).await?
+                self.ask(&request, deadline).await?
             };
             let Some(Value::Array(answer)) = answers.pop() else { return Err(error::unexpected()) };
             let [Value::BulkString(next), Value::Array(keys)] = &answer[..] else {
@@ -115,12 +117,13 @@ impl Store {
         server: &Client,
         timeout: Duration,
         request: &Request,
+        deadline: Instant,
     ) -> Result<Vec<Value>> {
         let asking = async {
             let mut connection = one(server, timeout, |_| Ok::<(), ()>(())).await?;
             connection.send(request).await
         };
-        let asked = timeout_at(self.deadline(), asking).await;
+        let asked = timeout_at(deadline, asking).await;
         let answers = asked.map_err(|_| Error::from(Fault::Slow))?.map_err(Fault::from)?;
         Ok(answers)
     }

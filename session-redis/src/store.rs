@@ -22,9 +22,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) names: Names,
-    reads: Line,
+    reads: Arc<Line>,
     /// Apart from reads if writes wait for replicas: nothing else may wait behind them.
-    writes: Option<Line>,
+    writes: Option<Arc<Line>>,
     replicas: u32,
     clock: Arc<dyn Clock>,
     slack: Duration,
@@ -40,8 +40,12 @@ pub(crate) const LINK_BYTES: usize = 16;
 
 impl Store {
     pub(crate) fn new(config: &RedisConfig, source: &Arc<Source>) -> Result<Self> {
-        let line =
-            || Line::new(Arc::clone(source), config.connect_timeout.min(config::LONGEST_WAIT));
+        let line = || {
+            Arc::new(Line::new(
+                Arc::clone(source),
+                config.connect_timeout.min(config::LONGEST_WAIT),
+            ))
+        };
         Ok(Self {
             names: Names::new(&config.prefix)?,
             reads: line(),

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    io::{self, ErrorKind::ConnectionAborted},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{Connection, Request, Source};
 use crate::error::Fault;
 
-/// The connection all calls share. It is made when it is needed, by whoever needs it, and replaced
-/// when it is lost, or silent for longer than a call waits.
+/// The connection all calls share. It is made when it is needed, and replaced when it is lost, or
+/// silent for longer than a call waits.
 pub(crate) struct Line {
     source: Arc<Source>,
     connect_timeout: Duration,
@@ -55,7 +56,7 @@ impl Line {
     /// A write is sent again only after a refusal that proves that it was not done. What has no
     /// answer at the deadline may have been done.
     pub(crate) async fn call(
-        &self,
+        self: &Arc<Self>,
         request: &Request,
         deadline: Instant,
     ) -> Result<Vec<Value>, Fault> {
@@ -118,10 +119,20 @@ impl Line {
     }
 
     /// The connection there is, or a new one.
-    async fn current(&self) -> Result<Current, Fault> {
+    ///
+    /// It is made by a task of its own: a call may be dropped, or not be polled for a while, and
+    /// must not keep the others waiting then.
+    async fn current(self: &Arc<Self>) -> Result<Current, Fault> {
         if let Some(current) = self.state().current.clone() {
             return Ok(current);
         }
+        let line = Arc::clone(self);
+        let made = tokio::spawn(async move { line.connected().await }).await;
+        made.unwrap_or_else(|_| Err(RedisError::from(io::Error::from(ConnectionAborted)).into()))
+    }
+
+    /// Connects, unless somebody else just did, or just failed to.
+    async fn connected(&self) -> Result<Current, Fault> {
         let _turn = self.connecting.lock().await;
         let number = {
             let mut state = self.state();
@@ -160,7 +171,7 @@ impl Line {
                 Err(error.into())
             }
             Err(_) => {
-                let slow = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
+                let slow = io::Error::from(io::ErrorKind::TimedOut).into();
                 state.failed = Some((Instant::now(), slow));
                 Err(Fault::Slow)
             }
