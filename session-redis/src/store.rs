@@ -323,7 +323,7 @@ impl Store {
         let mut answers = writes.call(&request, deadline).await?;
         match (answers.pop(), answers.pop()) {
             (Some(Value::Int(have)), Some(answer)) => {
-                let wrote = matches!(&answer, Value::BulkString(it) if !it.starts_with(b"C") && !it.starts_with(b"G"));
+                let wrote = matches!(&answer, Value::BulkString(it) if !is_refusal(it));
                 if wrote && have < i64::from(self.replicas) {
                     return Err(Fault::FewReplicas);
                 }
@@ -332,6 +332,12 @@ impl Store {
             _ => Err(Fault::FewReplicas),
         }
     }
+}
+
+/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or the
+/// eight bytes of `link`, whose first is zero.
+fn is_refusal(answer: &[u8]) -> bool {
+    answer.first().is_some_and(|first| b"CGLUX".contains(first))
 }
 
 /// The error for an answer of a script about what is no record of ours.

@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value};
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value, cmd};
 use tokio::{
     runtime::Handle,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Connection, Request, Source};
+use super::{Connection, Request, Source, Target};
 use crate::error::Fault;
 
 /// A connection that calls share. It is made when it is needed, and replaced when it is lost, or
@@ -79,7 +79,7 @@ impl Line {
             let Ok(answer) = timeout_at(deadline, connection.send(request)).await else {
                 // One slow answer on a connection that did well until now is not held against it.
                 if since.elapsed() > YOUNG {
-                    self.discard(number);
+                    self.was_silent(number, &request.target);
                 }
                 return Err(Fault::Slow);
             };
@@ -176,7 +176,7 @@ impl Line {
             Ok::<(), ()>(())
         };
         let attempt = self.source.connect(self.connect_timeout, told);
-        let made = timeout_at(Instant::now() + 2 * self.connect_timeout, attempt).await;
+        let made = timeout(ATTEMPTS * self.connect_timeout, attempt).await;
         let mut state = self.state();
         match made {
             Ok(Ok(connection)) => {
@@ -193,6 +193,47 @@ impl Line {
                 state.failed = Some((Instant::now(), slow));
                 Err(Fault::Slow)
             }
+        }
+    }
+
+    /// Replaces a connection that gave no answer in time.
+    fn was_silent(self: &Arc<Self>, number: u64, target: &Target) {
+        if !self.source.is_cluster() {
+            return self.discard(number);
+        }
+        let (line, target) = (Arc::clone(self), target.clone());
+        let home = self.home.clone().unwrap_or_else(Handle::current);
+        drop(home.spawn(async move { line.renew(number, target).await }));
+    }
+
+    /// Puts a new connection in the place of one to a Cluster, if the server that was silent
+    /// answers over it.
+    ///
+    /// Until then the old one stays: the other servers answer over it, and a new one is not made in
+    /// time while one of them is frozen.
+    async fn renew(&self, number: u64, target: Target) {
+        let Ok(_turn) = self.connecting.try_lock() else { return };
+        let is_it = |current: &Current| current.number == number;
+        if target.key.is_empty() || !self.state().current.as_ref().is_some_and(is_it) {
+            return;
+        }
+        let mut look = cmd("PTTL");
+        look.arg(&target.key);
+        let request = Request::read(target, look);
+        let attempt = async {
+            let untold = |_| Ok::<(), ()>(());
+            let mut connection = self.source.connect(self.connect_timeout, untold).await?;
+            connection.send(&request).await?;
+            Ok::<_, RedisError>(connection)
+        };
+        let Ok(Ok(connection)) = timeout(ATTEMPTS * self.connect_timeout, attempt).await else {
+            return;
+        };
+        let mut state = self.state();
+        if state.current.as_ref().is_none_or(is_it) {
+            state.number += 1;
+            let number = state.number;
+            state.current = Some(Current { number, since: Instant::now(), connection });
         }
     }
 
@@ -226,6 +267,10 @@ impl fmt::Debug for Line {
 
 /// How long nobody tries to connect after an attempt that failed.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many attempts one connection takes at most: Sentinels are asked first, and a Cluster is
+/// connected to as configured, and then as it says it is.
+const ATTEMPTS: u32 = 4;
 
 /// The age up to which a connection is kept though it gave no answer in time: its replacement would
 /// be no better.

@@ -146,3 +146,42 @@ fn a_scan_of_a_frozen_cluster_ends_with_the_time_out() {
     let error = scan.join().expect("no panic").expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
+
+#[test]
+fn a_frozen_master_of_a_cluster_keeps_nobody_from_the_others() {
+    let cluster = Cluster::start(3, false);
+    for node in cluster.nodes() {
+        node.ask::<()>(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
+    let config = RedisConfig::cluster(cluster.urls())
+        .timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(500));
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    let on = |master: &Server| loop {
+        let record = record(new_id(), 1, b"v");
+        let before: u64 = master.ask(&["DBSIZE"]);
+        create(&manager, &record);
+        if master.ask::<u64>(&["DBSIZE"]) > before {
+            break *record.id();
+        }
+    };
+    let (frozen, other) = (on(&cluster.masters[0]), on(&cluster.masters[1]));
+    cluster.masters[0].signal("STOP");
+    let asker = manager.clone();
+    let asked = thread::spawn(move || {
+        for _ in 0..5 {
+            block_on(asker.get(&frozen)).expect_err("it cannot answer");
+        }
+    });
+    let mut answers = 0;
+    until("the frozen one was asked", || {
+        assert!(block_on(manager.get(&other)).expect("an answer").is_some());
+        answers += 1;
+        asked.is_finished().then_some(())
+    });
+    asked.join().expect("no answer from the frozen one");
+    assert!(answers > 5, "{answers}");
+    cluster.masters[0].signal("CONT");
+    let found = until("it answers again", || block_on(manager.get(&frozen)).ok());
+    assert!(found.is_some(), "an outage logged somebody out");
+}
