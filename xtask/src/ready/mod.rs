@@ -88,9 +88,12 @@ impl<'a> Release<'a> {
                 ..Step::new("docs", &format!("doc --no-deps --all-features {selected}"))
             })],
             "licences" => {
-                vec![cargo("licences, bans and sources", "deny check bans licenses sources")]
+                vec![cargo(
+                    "licences, bans and sources",
+                    "deny --log-level error check bans licenses sources",
+                )]
             }
-            "advisories" => vec![cargo("advisories", "deny check advisories")],
+            "advisories" => vec![cargo("advisories", "deny --log-level error check advisories")],
             "package" => {
                 let folder = target.join("package");
                 let made = |package: &&Package| packages::Made {
