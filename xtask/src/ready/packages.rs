@@ -21,22 +21,22 @@ pub(super) struct Made {
 
 /// Looks at the packages in `folder`.
 pub(super) fn look(folder: &Path, packages: &[Made]) -> Result<(), String> {
-    for Made { name, version, has_repository } in packages {
+    for Made { name, version, .. } in packages {
         let file = folder.join(format!("{name}-{version}.crate"));
         let size = fs::metadata(&file)
             .map_err(|error| format!("{} is not there: {error}", file.display()))?
             .len();
-        let list = output(&["package", "--list", "--package", name])?;
+        let list = output(&["package", "--quiet", "--list", "--package", name])?;
         let files: Vec<_> = list.lines().collect();
         println!("{name} {version}: {} files, {} KiB", files.len(), size >> 10);
-        if !has_repository {
-            println!(
-                "  names no `repository`: until it does, the links of its README lead nowhere on crates.io"
-            );
-        }
         if let Some(what) = offence(&files, size) {
             return Err(format!("the package {name} {what}"));
         }
+    }
+    if packages.iter().any(|package| !package.has_repository) {
+        println!(
+            "no `repository` is named: until one is, links of the READMEs lead nowhere on crates.io"
+        );
     }
     Ok(())
 }
