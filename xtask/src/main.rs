@@ -28,7 +28,9 @@ usage: cargo xtask COMMAND
   ready [--without NAME,..]      check what a release needs beyond that: packages, licences, advisories,
                                  oldest Rust, oldest dependencies, each feature, docs
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags
-  bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
+  bench [--quick] [--fresh] [PART..]
+                                 measure and write a report; parts are limits, http and scale
+  bench [--quick] CRATE..        run the benchmarks of crates and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage
   hammer [--seconds N]           many processes on one folder of session-fs, and a checker
   fuzz [--seconds N] [TARGET..]  look for bytes that a reader of bytes does not stand

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     components_are_there()?;
     let wanted: Vec<_> =
         parts.iter().copied().filter(|it| !left_out.iter().any(|name| name == it.name)).collect();
-    needs::provide(&wanted)?;
+    needs::provide(&wanted, without)?;
     println!("== dependencies: what each crate builds on, as `cargo tree --locked` sees it");
     guard::run(&packages)?;
     let mut total = Tally::default();
@@ -112,6 +112,12 @@ fn components_are_there() -> Result<(), String> {
             .to_owned());
     }
     Ok(())
+}
+
+/// How to test without the parts of these names.
+fn without(parts: &[&str]) -> String {
+    let names = parts.join(",");
+    format!("or leave those tests out with\n\n    cargo xtask test --without {names}")
 }
 
 fn summary(tally: Tally, left_out: &[String]) -> String {

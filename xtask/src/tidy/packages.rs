@@ -17,11 +17,12 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("demo-tests", &[]),
     ("counts", &["session-core", "session-cache", "session-actix"]),
     ("fuzz-targets", &["session-core", "session-fs", "session-cache", "session-actix"]),
+    ("scale", &["session-core", "session-fs", "session-cache"]),
     ("xtask", &[]),
 ];
 
 /// Packages that are all test, and nobody's dependency.
-const ALL_TEST: &[&str] = &["counts", "fuzz-targets"];
+const ALL_TEST: &[&str] = &["counts", "fuzz-targets", "scale"];
 
 #[test]
 fn crates_depend_on_the_core_and_on_nothing_else_of_ours() {
