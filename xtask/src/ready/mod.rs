@@ -1,8 +1,8 @@
 //! `cargo xtask ready`: what a release has to pass beyond `cargo xtask test`.
 
-mod copy;
 mod needs;
 mod packages;
+mod sources;
 
 use std::{path::Path, time::Instant};
 
@@ -22,7 +22,8 @@ const PARTS: &[&str] =
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let left_out = left_out(args, PARTS)?;
     let (packages, target) = workspace()?;
-    let release = Release::of(&packages)?;
+    let commit = sources::commit()?;
+    let release = Release::of(&packages, &commit)?;
     let is_wanted = |part: &&str| !left_out.iter().any(|name| name == part);
     let parts: Vec<_> = PARTS.iter().copied().filter(is_wanted).collect();
     needs::provide(&parts, release.rust)?;
@@ -54,15 +55,17 @@ struct Release<'a> {
     packages: Vec<&'a Package>,
     /// The oldest Rust all of them build with.
     rust: &'a str,
+    /// The commit they are made of.
+    commit: &'a str,
 }
 
 impl<'a> Release<'a> {
-    fn of(packages: &'a [Package]) -> Result<Self, String> {
+    fn of(packages: &'a [Package], commit: &'a str) -> Result<Self, String> {
         let packages: Vec<_> = packages.iter().filter(|package| package.is_published()).collect();
         let mut versions: Vec<_> = packages.iter().map(|package| package.rust_version()).collect();
         versions.dedup();
         match versions[..] {
-            [Some(rust)] => Ok(Self { packages, rust }),
+            [Some(rust)] => Ok(Self { packages, rust, commit }),
             _ => Err("the published packages do not name one `rust-version`".to_owned()),
         }
     }
@@ -95,18 +98,27 @@ impl<'a> Release<'a> {
             }
             "advisories" => vec![cargo("advisories", "deny --log-level error check advisories")],
             "package" => {
-                let folder = target.join("package");
                 let made = |package: &&Package| packages::Made {
                     name: package.name().to_owned(),
                     version: package.version().to_owned(),
                     has_repository: package.repository().is_some(),
                 };
                 let packages: Vec<_> = self.packages.iter().map(made).collect();
+                let all = target.join("ready").join("packages");
+                let folder = all.join(self.commit);
+                let built = folder.display().to_string();
+                // Each is built from its package, and from those of the others.
+                let line = format!("package --all-features {selected} --target-dir");
+                let mut package = Step::new("packages", &line);
+                package.args.push(built);
+                let commit = self.commit.to_owned();
                 vec![
-                    // Each is built from its package, and from those of the others.
-                    cargo("packages", &format!("package --all-features {selected}")),
+                    Task::Own("no packages of another commit are left", {
+                        Box::new(move || packages::leave_only(&all, &commit))
+                    }),
+                    Task::Cargo(package),
                     Task::Own("what is in the packages", {
-                        Box::new(move || packages::look(&folder, &packages))
+                        Box::new(move || packages::look(&folder.join("package"), &packages))
                     }),
                 ]
             }
@@ -130,7 +142,7 @@ impl<'a> Release<'a> {
                 }
                 let copied = Task::Own(
                     "a copy, whose Cargo.lock may change",
-                    Box::new(move || copy::copy(&copy)),
+                    Box::new(move || sources::copy(&copy)),
                 );
                 vec![copied, update, check]
             }
@@ -208,7 +220,7 @@ mod tests {
 
     fn titles(part: &str) -> Vec<String> {
         let packages = [package("session-x", "1.89", "null"), package("xtask", "1.90", "[]")];
-        let release = Release::of(&packages).expect("a release");
+        let release = Release::of(&packages, "c0ffee").expect("a release");
         release.tasks(part, Path::new("target")).iter().map(Task::title).collect()
     }
 
@@ -233,7 +245,13 @@ mod tests {
     fn the_oldest_rust_is_the_one_the_manifests_name() {
         assert!(titles("msrv")[0].contains("cargo +1.89 check"), "{:?}", titles("msrv"));
         let two = [package("session-x", "1.89", "null"), package("session-y", "1.90", "null")];
-        assert!(Release::of(&two).is_err(), "two versions of Rust");
+        assert!(Release::of(&two, "c0ffee").is_err(), "two versions of Rust");
+    }
+
+    #[test]
+    fn packages_of_a_commit_are_built_where_no_other_commit_is() {
+        let titles = titles("package");
+        assert!(titles[1].ends_with("--target-dir target/ready/packages/c0ffee"), "{titles:?}");
     }
 
     #[test]

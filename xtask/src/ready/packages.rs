@@ -19,6 +19,23 @@ pub(super) struct Made {
     pub(super) has_repository: bool,
 }
 
+/// Removes from `folder` what was built of other commits than this one.
+///
+/// To build a package from the packages of others, cargo makes a registry in the target folder. It
+/// takes a version it has once unpacked or built from there for the same forever (cargo 1.95), so
+/// that each commit needs a place of its own.
+pub(super) fn leave_only(folder: &Path, commit: &str) -> Result<(), String> {
+    let fail = |error: std::io::Error| format!("{} cannot be cleared: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(fail)?;
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name() != commit {
+            fs::remove_dir_all(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
 /// Looks at the packages in `folder`.
 pub(super) fn look(folder: &Path, packages: &[Made]) -> Result<(), String> {
     for Made { name, version, .. } in packages {
@@ -52,7 +69,21 @@ fn offence(files: &[&str], size: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BYTES, NEEDED, offence};
+    use std::{env, fs, process};
+
+    use super::{MAX_BYTES, NEEDED, leave_only, offence};
+
+    #[test]
+    fn what_was_built_of_another_commit_is_removed() {
+        let folder = env::temp_dir().join(format!("session-xtask-packages-{}", process::id()));
+        for commit in ["this", "other"] {
+            fs::create_dir_all(folder.join(commit).join("package")).expect("a folder");
+        }
+        leave_only(&folder, "this").expect("cleared");
+        assert!(folder.join("this/package").exists());
+        assert!(!folder.join("other").exists());
+        fs::remove_dir_all(&folder).expect("cleared away");
+    }
 
     #[test]
     fn a_package_without_its_licence_or_full_of_data_is_refused() {

@@ -1,4 +1,4 @@
-//! A copy of the sources, for checks that change `Cargo.lock`.
+//! The sources, as git knows them: their commit, and a copy for checks that change `Cargo.lock`.
 
 use std::{
     fs,
@@ -28,15 +28,23 @@ pub(super) fn copy(folder: &Path) -> Result<(), String> {
     remove_others(folder, folder, &wanted)
 }
 
+/// The commit that is checked out.
+pub(super) fn commit() -> Result<String, String> {
+    git(&["rev-parse", "HEAD"]).map(|commit| commit.trim().to_owned())
+}
+
 fn files() -> Result<Vec<PathBuf>, String> {
-    let mut git = Command::new("git");
-    git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = git.output().map_err(|error| format!("git does not start: {error}"))?;
-    if !listed.status.success() {
-        return Err("`git ls-files` failed: a release is made from a clone".to_owned());
-    }
-    let names = String::from_utf8(listed.stdout).map_err(|_| "a file's name is no UTF-8")?;
+    let names = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
     Ok(names.split_terminator('\0').map(PathBuf::from).collect())
+}
+
+fn git(args: &[&str]) -> Result<String, String> {
+    let asked = Command::new("git").current_dir(root()).args(args).output();
+    let asked = asked.map_err(|error| format!("git does not start: {error}"))?;
+    if !asked.status.success() {
+        return Err(format!("`git {}` failed: a release is made from a clone", args.join(" ")));
+    }
+    String::from_utf8(asked.stdout).map_err(|_| "git printed no UTF-8".to_owned())
 }
 
 /// Removes what an earlier copy had and this one has not.
