@@ -96,7 +96,10 @@ impl<'a> Release<'a> {
                     "deny --log-level error check bans licenses sources",
                 )]
             }
-            "advisories" => vec![cargo("advisories", "deny --log-level error check advisories")],
+            "advisories" => vec![cargo(
+                "advisories, from a database on github.com",
+                "deny --log-level error check advisories",
+            )],
             "package" => {
                 let made = |package: &&Package| packages::Made {
                     name: package.name().to_owned(),
