@@ -150,10 +150,8 @@ fn every_published_package_carries_its_licences_and_describes_itself() {
     Rule {
         reason: "a package is used far from this repository, and the licences ask to be with it",
         find: |tree| {
-            let published =
-                |package: &&Package| !matches!(package.0.get("publish"), Some(Json::List(_)));
             let mut offences = Vec::new();
-            for package in tree.packages.iter().filter(published) {
+            for package in tree.packages.iter().filter(|package| package.is_published()) {
                 let name = package.name();
                 for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
                     let ours = std::fs::read(crate::cargo::root().join(name).join(licence));
