@@ -140,6 +140,7 @@ impl RedisSessionManager {
 impl fmt::Debug for RedisSessionManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSessionManager")
+            .field("ways", &self.shared.ways)
             .field("store", &self.shared.store)
             .finish_non_exhaustive()
     }
