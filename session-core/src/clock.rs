@@ -88,11 +88,27 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock that starts from the wall clock.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            offset: AtomicU64::new(wall().as_millis()),
-            looked: AtomicU64::new(u64::MAX),
+        let offset = AtomicU64::new(wall().as_millis());
+        Self { started: Instant::now(), offset, looked: AtomicU64::new(u64::MAX) }
+    }
+
+    fn read(&self, elapsed: impl Fn() -> u64, wall: impl Fn() -> u64) -> Timestamp {
+        let mut since = elapsed();
+        let mut offset = self.offset.load(Ordering::Relaxed);
+        // Once in a millisecond is as often as it can show another one; a busy server reads the
+        // time many times in each.
+        if self.looked.load(Ordering::Relaxed) != since {
+            // The wall clock first: a thread may have to wait between the two, and a clock that
+            // took that for a step forward would be fast by it for good.
+            let wall = wall();
+            since = elapsed();
+            let needed = wall.saturating_sub(since);
+            if needed > offset {
+                offset = self.offset.fetch_max(needed, Ordering::Relaxed).max(needed);
+            }
+            self.looked.store(since, Ordering::Relaxed);
         }
+        Timestamp(offset.saturating_add(since))
     }
 }
 
@@ -104,18 +120,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = millis(self.started.elapsed());
-        let mut offset = self.offset.load(Ordering::Relaxed);
-        // Once in a millisecond is as often as it can show another one; a busy server reads the
-        // time many times in each.
-        if self.looked.load(Ordering::Relaxed) != since {
-            let needed = wall().as_millis().saturating_sub(since);
-            if needed > offset {
-                offset = self.offset.fetch_max(needed, Ordering::Relaxed).max(needed);
-            }
-            self.looked.store(since, Ordering::Relaxed);
-        }
-        Timestamp(offset.saturating_add(since))
+        self.read(|| millis(self.started.elapsed()), || wall().as_millis())
     }
 }
 
@@ -166,5 +171,47 @@ impl Default for ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_between_two_readings_makes_the_clock_no_faster() {
+        for waits_after in 1..=3 {
+            let clock = SystemClock::new();
+            clock.offset.store(5_000, Ordering::Relaxed);
+            let (time, readings) = (Cell::new(0), Cell::new(0));
+            let tell = |origin: u64| {
+                let told = origin + time.get();
+                readings.set(readings.get() + 1);
+                if readings.get() == waits_after {
+                    time.set(time.get() + 1_000);
+                }
+                told
+            };
+            for _ in 0..2 {
+                let now = clock.read(|| tell(0), || tell(5_000));
+                assert!(now.as_millis() <= 5_000 + time.get(), "waits after {waits_after}");
+            }
+            time.set(time.get() + 7);
+            let now = clock.read(|| tell(0), || tell(5_000));
+            assert_eq!(now.as_millis(), 5_000 + time.get());
+        }
+    }
+
+    #[test]
+    fn the_clock_follows_the_wall_clock_forward_and_not_back() {
+        let clock = SystemClock::new();
+        clock.offset.store(5_000, Ordering::Relaxed);
+        let read = |elapsed, wall| clock.read(|| elapsed, || wall).as_millis();
+        assert_eq!(read(1, 5_001), 5_001);
+        assert_eq!(read(2, 9_002), 9_002);
+        assert_eq!(read(3, 1_000), 9_003);
+        assert_eq!(read(4, 9_004), 9_004);
     }
 }

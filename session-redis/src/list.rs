@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Client, Value, cmd};
 use session_core::{Cursor, Error, ListSessions, Page, PrincipalTag, Result, SessionId};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     RedisSessionManager,
     error::{self, Fault},
-    link::{Request, Source, Target, addresses, one},
+    link::{Request, Source, Target, Way, addresses, one},
     script,
     store::Store,
 };
@@ -25,7 +25,8 @@ impl ListSessions for RedisSessionManager {
     ) -> Result<Page> {
         let limit = limit.clamp(1, LARGEST);
         let begin = cursor.map_or_else(|| b"-".to_vec(), |it| [b"(", it.as_bytes()].concat());
-        self.engine().run(self.store().indexed(tag, &begin, limit)).await
+        let way = self.way();
+        self.engine().run(self.store().indexed(&way, tag, &begin, limit)).await
     }
 
     async fn scan(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page> {
@@ -34,15 +35,22 @@ impl ListSessions for RedisSessionManager {
             None => Place::default(),
         };
         let (timeout, limit) = (self.connect_timeout(), limit.clamp(1, LARGEST));
-        self.engine().run(self.store().scanned(self.source(), timeout, place, limit)).await
+        let way = self.way();
+        self.engine().run(self.store().scanned(&way, self.source(), timeout, place, limit)).await
     }
 }
 
 impl Store {
-    async fn indexed(&self, tag: &PrincipalTag, begin: &[u8], limit: usize) -> Result<Page> {
+    async fn indexed(
+        &self,
+        way: &Way,
+        tag: &PrincipalTag,
+        begin: &[u8],
+        limit: usize,
+    ) -> Result<Page> {
         let (key, count) = (self.names.index(tag), limit.to_string());
         let args: [&[u8]; 2] = [begin, count.as_bytes()];
-        let Value::Array(entries) = self.rows(&script::LIST, key, &args).await? else {
+        let Value::Array(entries) = self.rows(way, &script::LIST, key, &args).await? else {
             return Err(error::unexpected());
         };
         let mut ids = Vec::with_capacity(entries.len());
@@ -59,13 +67,16 @@ impl Store {
 
     async fn scanned(
         &self,
+        way: &Way,
         source: &Source,
         timeout: Duration,
         place: Place,
         limit: usize,
     ) -> Result<Page> {
         let Place { mut node, mut cursor, mut ids, shape } = place;
-        let masters = source.masters(timeout).await.map_err(Fault::from)?;
+        let deadline = self.deadline();
+        let masters = timeout_at(deadline, source.masters(timeout)).await;
+        let masters = masters.map_err(|_| Fault::Slow)?.map_err(Fault::from)?;
         let now = if source.is_cluster() { shape_of(&masters) } else { 0 };
         if shape.is_some_and(|shape| shape != now) {
             return Err(error::unavailable(
@@ -80,9 +91,9 @@ impl Store {
             command.arg("COUNT").arg(limit.max(SMALLEST));
             let request = Request::read(Target { key: Vec::new() }, command);
             let mut answers = if source.is_cluster() {
-                self.ask_one(master, timeout, &request).await?
+                self.ask_one(master, timeout, &request, deadline).await?
             } else {
-                self.ask(&request, self.deadline()).await?
+                self.ask(way, &request, deadline).await?
             };
             let Some(Value::Array(answer)) = answers.pop() else { return Err(error::unexpected()) };
             let [Value::BulkString(next), Value::Array(keys)] = &answer[..] else {
@@ -115,12 +126,13 @@ impl Store {
         server: &Client,
         timeout: Duration,
         request: &Request,
+        deadline: Instant,
     ) -> Result<Vec<Value>> {
         let asking = async {
             let mut connection = one(server, timeout, |_| Ok::<(), ()>(())).await?;
             connection.send(request).await
         };
-        let asked = timeout_at(self.deadline(), asking).await;
+        let asked = timeout_at(deadline, asking).await;
         let answers = asked.map_err(|_| Error::from(Fault::Slow))?.map_err(Fault::from)?;
         Ok(answers)
     }

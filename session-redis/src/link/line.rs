@@ -2,21 +2,27 @@
 
 use std::{
     fmt,
+    io::{self, ErrorKind::ConnectionAborted},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value};
-use tokio::time::{Instant, sleep, timeout_at};
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value, cmd};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
 
-use super::{Connection, Request, Source};
+use super::{Connection, Request, Source, Target};
 use crate::error::Fault;
 
-/// The connection all calls share. It is made when it is needed, by whoever needs it, and replaced
-/// when it is lost, or silent for longer than a call waits.
+/// A connection that calls share. It is made when it is needed, and replaced when it is lost, or
+/// silent for longer than a call waits.
 pub(crate) struct Line {
     source: Arc<Source>,
     connect_timeout: Duration,
+    /// Whose the connection is, if not the manager's own thread's.
+    home: Option<Handle>,
     state: Arc<Mutex<State>>,
     /// Held by the one who connects; the others wait for what comes of it.
     connecting: tokio::sync::Mutex<()>,
@@ -45,9 +51,13 @@ struct Verdict {
 }
 
 impl Line {
-    pub(crate) fn new(source: Arc<Source>, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        source: Arc<Source>,
+        connect_timeout: Duration,
+        home: Option<Handle>,
+    ) -> Self {
         let connecting = tokio::sync::Mutex::new(());
-        Self { source, connect_timeout, state: Arc::default(), connecting }
+        Self { source, connect_timeout, home, state: Arc::default(), connecting }
     }
 
     /// Sends a request and returns the answers, one for each command.
@@ -55,7 +65,7 @@ impl Line {
     /// A write is sent again only after a refusal that proves that it was not done. What has no
     /// answer at the deadline may have been done.
     pub(crate) async fn call(
-        &self,
+        self: &Arc<Self>,
         request: &Request,
         deadline: Instant,
     ) -> Result<Vec<Value>, Fault> {
@@ -69,7 +79,7 @@ impl Line {
             let Ok(answer) = timeout_at(deadline, connection.send(request)).await else {
                 // One slow answer on a connection that did well until now is not held against it.
                 if since.elapsed() > YOUNG {
-                    self.discard(number);
+                    self.was_silent(number, &request.target);
                 }
                 return Err(Fault::Slow);
             };
@@ -118,10 +128,29 @@ impl Line {
     }
 
     /// The connection there is, or a new one.
-    async fn current(&self) -> Result<Current, Fault> {
+    ///
+    /// It is made by a task of its own: a call may be dropped, or not be polled for a while, and
+    /// must not keep the others waiting then.
+    async fn current(self: &Arc<Self>) -> Result<Current, Fault> {
         if let Some(current) = self.state().current.clone() {
             return Ok(current);
         }
+        let attempt = || {
+            let line = Arc::clone(self);
+            async move { line.connected().await }
+        };
+        if let Some(home) = &self.home
+            && let Ok(made) = home.spawn(attempt()).await
+        {
+            return made;
+        }
+        // A home that has ended is none, and the call may have been begun there.
+        let made = tokio::spawn(attempt()).await;
+        made.unwrap_or_else(|_| Err(RedisError::from(io::Error::from(ConnectionAborted)).into()))
+    }
+
+    /// Connects, unless somebody else just did, or just failed to.
+    async fn connected(&self) -> Result<Current, Fault> {
         let _turn = self.connecting.lock().await;
         let number = {
             let mut state = self.state();
@@ -147,7 +176,7 @@ impl Line {
             Ok::<(), ()>(())
         };
         let attempt = self.source.connect(self.connect_timeout, told);
-        let made = timeout_at(Instant::now() + 2 * self.connect_timeout, attempt).await;
+        let made = timeout(ATTEMPTS * self.connect_timeout, attempt).await;
         let mut state = self.state();
         match made {
             Ok(Ok(connection)) => {
@@ -160,10 +189,51 @@ impl Line {
                 Err(error.into())
             }
             Err(_) => {
-                let slow = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
+                let slow = io::Error::from(io::ErrorKind::TimedOut).into();
                 state.failed = Some((Instant::now(), slow));
                 Err(Fault::Slow)
             }
+        }
+    }
+
+    /// Replaces a connection that gave no answer in time.
+    fn was_silent(self: &Arc<Self>, number: u64, target: &Target) {
+        if !self.source.is_cluster() {
+            return self.discard(number);
+        }
+        let (line, target) = (Arc::clone(self), target.clone());
+        let home = self.home.clone().unwrap_or_else(Handle::current);
+        drop(home.spawn(async move { line.renew(number, target).await }));
+    }
+
+    /// Puts a new connection in the place of one to a Cluster, if the server that was silent
+    /// answers over it.
+    ///
+    /// Until then the old one stays: the other servers answer over it, and a new one is not made in
+    /// time while one of them is frozen.
+    async fn renew(&self, number: u64, target: Target) {
+        let Ok(_turn) = self.connecting.try_lock() else { return };
+        let is_it = |current: &Current| current.number == number;
+        if target.key.is_empty() || !self.state().current.as_ref().is_some_and(is_it) {
+            return;
+        }
+        let mut look = cmd("PTTL");
+        look.arg(&target.key);
+        let request = Request::read(target, look);
+        let attempt = async {
+            let untold = |_| Ok::<(), ()>(());
+            let mut connection = self.source.connect(self.connect_timeout, untold).await?;
+            connection.send(&request).await?;
+            Ok::<_, RedisError>(connection)
+        };
+        let Ok(Ok(connection)) = timeout(ATTEMPTS * self.connect_timeout, attempt).await else {
+            return;
+        };
+        let mut state = self.state();
+        if state.current.as_ref().is_none_or(is_it) {
+            state.number += 1;
+            let number = state.number;
+            state.current = Some(Current { number, since: Instant::now(), connection });
         }
     }
 
@@ -197,6 +267,10 @@ impl fmt::Debug for Line {
 
 /// How long nobody tries to connect after an attempt that failed.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many attempts one connection takes at most: Sentinels are asked first, and a Cluster is
+/// connected to as configured, and then as it says it is.
+const ATTEMPTS: u32 = 4;
 
 /// The age up to which a connection is kept though it gave no answer in time: its replacement would
 /// be no better.

@@ -1,5 +1,7 @@
 //! A server behind Sentinels, who know which of several is the master.
 
+use std::{io, sync::Arc};
+
 use redis::{
     Client, IntoConnectionInfo, ProtocolVersion, RedisResult,
     io::tcp::TcpSettings,
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// The Sentinels, and the name of the master they are asked for.
-pub(crate) struct Sentinel(Box<Mutex<SentinelClient>>);
+pub(crate) struct Sentinel(Arc<Mutex<SentinelClient>>);
 
 impl Sentinel {
     pub(crate) fn new(config: &RedisConfig, urls: &[String], master: &str) -> Result<Self> {
@@ -47,12 +49,17 @@ impl Sentinel {
         if matches!(first.addr(), redis::ConnectionAddr::TcpTls { .. }) {
             builder = by_tls(config, builder);
         }
-        builder.build().map(|client| Self(Box::new(Mutex::new(client)))).map_err(refused)
+        builder.build().map(|client| Self(Arc::new(Mutex::new(client)))).map_err(refused)
     }
 
     /// The master of now. The server is asked too whether it is one.
+    ///
+    /// They are asked by a task of its own: a call may not be polled for a while, and must not keep
+    /// the others waiting then.
     pub(crate) async fn master(&self) -> RedisResult<Client> {
-        let client = self.0.lock().await.async_get_client().await?;
+        let sentinels = Arc::clone(&self.0);
+        let asked = tokio::spawn(async move { sentinels.lock().await.async_get_client().await });
+        let client = asked.await.map_err(io::Error::from)??;
         let tcp = TcpSettings::default().set_nodelay(true);
         Client::open(client.get_connection_info().clone().set_tcp_settings(tcp))
     }

@@ -226,6 +226,8 @@ fn replicas_that_are_waited_for_and_do_not_answer_make_a_write_unavailable() {
         let there: bool = replica.ask(&["EXISTS", &format!("session:s:{}", text(first.id()))]);
         assert!(there, "the replica has what was answered");
         assert_eq!(manager.put(&first, Expect::Absent).await.unwrap(), Outcome::Conflict);
+        let foreign = new_id();
+        assert_eq!(manager.remove(&foreign, None).await.unwrap(), Removal::Gone);
         replica.signal("STOP");
         let second = record(*first.id(), 2, b"second");
         let error = impatient.put(&second, Expect::Version(Version::FIRST)).await;
@@ -234,6 +236,9 @@ fn replicas_that_are_waited_for_and_do_not_answer_make_a_write_unavailable() {
         // Nothing was written, so nothing is missing.
         let stale = impatient.put(&second, Expect::Version(Version::FIRST)).await.unwrap();
         assert_eq!(stale, Outcome::Conflict);
+        master.ask::<()>(&["SET", &format!("session:s:{}", text(&foreign)), "foreign"]);
+        let error = impatient.remove(&foreign, None).await.expect_err("not ours");
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(impatient.get(first.id()).await.unwrap().is_some(), "reads wait for nobody");
         replica.signal("CONT");
     });

@@ -1,8 +1,13 @@
 //! Another server takes over.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    task::{Context, Waker},
+    thread,
+    time::Duration,
+};
 
-use session_core::{Expect, Outcome, SessionManager};
+use session_core::{ErrorKind, Expect, ListSessions, Outcome, SessionManager};
 use session_redis::{RedisConfig, RedisSessionManager};
 
 use crate::support::{Cluster, Load, Server, block_on, create, follows, new_id, record, until};
@@ -106,4 +111,77 @@ fn sentinels_name_the_next_master_and_the_manager_follows() {
     let wrong = RedisConfig::sentinel([sentinel.url()], "another");
     let error = block_on(RedisSessionManager::with_config(&wrong)).expect_err("no such name");
     assert!(error.to_string().contains("Sentinel"), "{error}");
+}
+
+#[test]
+fn a_scan_that_nobody_polls_keeps_no_other_call_from_the_sentinels() {
+    let master = Server::start(&[]);
+    let sentinel = Server::sentinel("sessions", &master);
+    let config = RedisConfig::sentinel([sentinel.url()], "sessions");
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    master.ask::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let lost = || format!("{manager:?}").contains("connected: false").then_some(());
+    until("the connection is lost", lost);
+    sentinel.signal("STOP");
+    let mut left = Box::pin(manager.scan(None, 10));
+    let polled = left.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "it waits for the Sentinel");
+    sentinel.signal("CONT");
+    assert!(block_on(manager.get(&new_id())).expect("an answer").is_none());
+    assert!(block_on(left).expect("an answer").ids.is_empty());
+}
+
+#[test]
+fn a_scan_of_a_frozen_cluster_ends_with_the_time_out() {
+    let cluster = Cluster::start(3, false);
+    let config = RedisConfig::cluster(cluster.urls())
+        .timeout(Duration::from_millis(400))
+        .connect_timeout(Duration::from_secs(3_600));
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    for node in cluster.nodes() {
+        node.signal("STOP");
+    }
+    let scan = thread::spawn(move || block_on(manager.scan(None, 10)));
+    until("the scan ends", || scan.is_finished().then_some(()));
+    let error = scan.join().expect("no panic").expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_frozen_master_of_a_cluster_keeps_nobody_from_the_others() {
+    let cluster = Cluster::start(3, false);
+    for node in cluster.nodes() {
+        node.ask::<()>(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
+    let config = RedisConfig::cluster(cluster.urls())
+        .timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_millis(500));
+    let manager = block_on(RedisSessionManager::with_config(&config)).expect("a manager");
+    let on = |master: &Server| loop {
+        let record = record(new_id(), 1, b"v");
+        let before: u64 = master.ask(&["DBSIZE"]);
+        create(&manager, &record);
+        if master.ask::<u64>(&["DBSIZE"]) > before {
+            break *record.id();
+        }
+    };
+    let (frozen, other) = (on(&cluster.masters[0]), on(&cluster.masters[1]));
+    cluster.masters[0].signal("STOP");
+    let clone = manager.clone();
+    let asked = thread::spawn(move || {
+        for _ in 0..5 {
+            block_on(clone.get(&frozen)).expect_err("it cannot answer");
+        }
+    });
+    let mut answers = 0;
+    until("the frozen one was asked", || {
+        assert!(block_on(manager.get(&other)).expect("an answer").is_some());
+        answers += 1;
+        asked.is_finished().then_some(())
+    });
+    asked.join().expect("no answer from the frozen one");
+    assert!(answers > 5, "{answers}");
+    cluster.masters[0].signal("CONT");
+    let found = until("it answers again", || block_on(manager.get(&frozen)).ok());
+    assert!(found.is_some(), "an outage logged somebody out");
 }

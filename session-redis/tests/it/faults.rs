@@ -1,10 +1,15 @@
 //! Servers that die, hang and hang up in the middle of load.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    task::{Context, Waker},
+    time::Duration,
+};
 
+use session_core::SessionManager;
 use session_redis::{RedisConfig, RedisSessionManager};
 
-use crate::support::{Load, Server, block_on};
+use crate::support::{Load, Server, block_on, new_id, until};
 
 const WRITERS: usize = 3;
 
@@ -71,4 +76,21 @@ fn a_server_that_pauses_its_clients_is_waited_for_no_longer_than_the_time_out() 
     load.is_hit();
     load.goes_on(50);
     load.end();
+}
+
+#[test]
+fn a_call_that_nobody_polls_keeps_no_other_from_connecting() {
+    let server = Server::start(&[]);
+    let manager = block_on(RedisSessionManager::new(&server.url())).expect("a manager");
+    let id = new_id();
+    server.ask::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let lost = || format!("{manager:?}").contains("connected: false").then_some(());
+    until("the connection is lost", lost);
+    server.signal("STOP");
+    let mut left = Box::pin(manager.get(&id));
+    let polled = left.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "it waits for a connection");
+    server.signal("CONT");
+    assert!(block_on(manager.get(&id)).expect("an answer").is_none());
+    assert!(block_on(left).expect("an answer").is_none());
 }

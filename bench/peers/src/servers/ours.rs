@@ -6,7 +6,7 @@ use session_cache::{CachingSessionManager, Coherence};
 use session_core::{MemorySessionManager, SessionManager, SigningKey};
 use session_fs::{Durability, FileBackedSessionManager, FsConfig};
 #[cfg(feature = "redis")]
-use session_redis::RedisSessionManager;
+use session_redis::{RedisConfig, RedisSessionManager};
 
 use super::{FIELDS, Gate, Server};
 use crate::Result;
@@ -26,9 +26,10 @@ pub fn files(durability: Durability, cached: Option<Coherence>, workers: usize) 
 pub fn redis(url: &str, cached: Option<Coherence>, workers: usize) -> Result<Server> {
     // The manager has a thread and a runtime of its own: this one is for its answer only.
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let url = url.to_owned();
+    let config = RedisConfig::new(url).connection_per_worker(true);
     let made = std::thread::spawn(move || {
-        runtime.block_on(RedisSessionManager::new(&url)).map_err(|error| error.to_string())
+        let manager = runtime.block_on(RedisSessionManager::with_config(&config));
+        manager.map_err(|error| error.to_string())
     });
     let redis = made.join().map_err(|_| "the manager could not be made")??;
     serve(behind(cached, redis)?, None, workers)
