@@ -152,7 +152,8 @@ impl RedisConfig {
         self
     }
 
-    /// Sets whether each worker has a connection of its own: no unless set, and all calls share one.
+    /// Sets whether each worker has a connection of its own: no unless set, and all calls share
+    /// one.
     ///
     /// A worker is a runtime of one thread that calls, as each of actix-web is. Its calls then do
     /// not hop to another thread and back, which takes a fifth to a third off what the process

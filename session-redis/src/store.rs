@@ -334,8 +334,8 @@ impl Store {
     }
 }
 
-/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or the
-/// eight bytes of `link`, whose first is zero.
+/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or
+/// the eight bytes of `link`, whose first is zero.
 fn is_refusal(answer: &[u8]) -> bool {
     answer.first().is_some_and(|first| b"CGLUX".contains(first))
 }
