@@ -58,7 +58,7 @@ pub(crate) fn expected(plan: &Plan<'_>, cells: &Cells) -> Vec<Duration> {
 
 /// Each target of benchmarks takes about as long as another.
 fn expected_of(package: &Package, plan: &Plan<'_>) -> Duration {
-    let each = Duration::from_secs(if plan.quick { 8 } else { 50 });
+    let each = Duration::from_secs(if plan.quick { 8 } else { 30 });
     package.targets("bench").iter().map(|_| each).sum()
 }
 
@@ -84,7 +84,10 @@ pub(crate) fn read(cells: &Cells) -> Vec<Median> {
 
 fn run(package: &Package, quick: bool, results: &Path) -> Result<Vec<Median>, String> {
     let started = stamp(results)?;
-    done(bench(package).arg("--").args(quick.then_some("--quick")))?;
+    // Less than criterion takes by itself: the whole report is to be had within twenty minutes.
+    let shortly: &[_] =
+        if quick { &["--quick"] } else { &["--warm-up-time", "1", "--measurement-time", "2"] };
+    done(bench(package).arg("--").args(shortly))?;
     let mut medians = Vec::new();
     collect(results, started, &mut medians)?;
     if medians.is_empty() {

@@ -27,8 +27,13 @@ pub(crate) struct Load {
 
 impl Load {
     /// Starts it, and notes which servers there are.
-    pub(crate) fn start(plan: &Plan<'_>, data: &Path, cells: &mut Cells) -> Result<Self, String> {
-        let (mut program, mut names) = (servers(plan, data)?, Vec::new());
+    pub(crate) fn start(
+        plan: &Plan<'_>,
+        data: &Path,
+        target: &Path,
+        cells: &mut Cells,
+    ) -> Result<Self, String> {
+        let (mut program, mut names) = (servers(plan, data, target)?, Vec::new());
         while let Some(line) = program.line()?.filter(|line| !line.is_empty()) {
             let fields: Vec<_> = line.split('\t').collect();
             let key = [&["server"], &fields[..]].concat();

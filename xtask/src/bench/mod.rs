@@ -53,7 +53,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         })?;
     }
     // Before the sources are looked at: cargo may have to write a lock file.
-    build(&plan)?;
+    build(&plan, &target)?;
     let folder = target.join("bench");
     let machine = Machine::look(&folder)?;
     let (mut cells, found) = Cells::open(&folder, machine.state(), plan.quick, plan.fresh)?;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         println!("{found} measurements are there from before; `--fresh` begins anew");
     }
     let data = empty(&folder.join("data"))?;
-    let load = if plan.http { Some(Load::start(&plan, &data, &mut cells)?) } else { None };
+    let load = if plan.http { Some(Load::start(&plan, &data, &target, &mut cells)?) } else { None };
     let mut expected = criterion::expected(&plan, &cells);
     expected.extend(load.iter().flat_map(|load| load.expected(&plan, &cells)));
     expected.extend(scale::expected(&plan, &cells));

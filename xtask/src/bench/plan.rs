@@ -55,7 +55,7 @@ impl<'a> Plan<'a> {
 
     /// How often every server is asked for every handler, in turns.
     pub(crate) fn rounds(&self) -> u32 {
-        if self.quick { 1 } else { 5 }
+        if self.quick { 1 } else { 3 }
     }
 
     /// How many sessions the stores have.

@@ -10,10 +10,10 @@ use super::plan::Plan;
 use crate::cargo::{Package, cargo};
 
 /// Builds all that is to be measured, so that no compiler runs beside a measurement.
-pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
+pub(crate) fn build(plan: &Plan<'_>, target: &Path) -> Result<(), String> {
     if plan.http {
         println!("== building the servers");
-        done(&mut peers("build", plan.quick))?;
+        done(&mut peers("build", plan.quick, target))?;
     }
     if plan.scale {
         println!("== building the stores");
@@ -28,10 +28,11 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(), String> {
 
 const PEERS: &str = "bench/peers/Cargo.toml";
 
-/// Quick without the servers that take most of the time to build.
-fn peers(what: &str, quick: bool) -> Command {
+/// Quick without the servers that take most of the time to build. They are built where everything
+/// is, so that what they share with it is built once.
+fn peers(what: &str, quick: bool, target: &Path) -> Command {
     let mut command = cargo();
-    command.args([what, "--release", "--manifest-path", PEERS]);
+    command.args([what, "--release", "--manifest-path", PEERS, "--target-dir"]).arg(target);
     command.args(quick.then_some("--no-default-features"));
     command
 }
@@ -57,8 +58,8 @@ pub(crate) fn bench(package: &Package) -> Command {
 }
 
 /// The program that loads servers.
-pub(crate) fn servers(plan: &Plan<'_>, data: &Path) -> Result<Program, String> {
-    Program::start(peers("run", plan.quick).args(["--quiet", "--", "http"]), data)
+pub(crate) fn servers(plan: &Plan<'_>, data: &Path, target: &Path) -> Result<Program, String> {
+    Program::start(peers("run", plan.quick, target).args(["--quiet", "--", "http"]), data)
 }
 
 /// The program that fills stores.

@@ -83,7 +83,7 @@ fn about(plan: &Plan<'_>, machine: &Machine) -> Section {
     let mut blocks = vec![Block::Table(table)];
     if plan.quick {
         let line = "A quick run, for a first look: one round where the full one takes the median of \
-                    five, up to 10,000 sessions where that goes to 1,000,000, and without the \
+                    three, up to 10,000 sessions where that goes to 1,000,000, and without the \
                     servers that take long to build, which are those on Redis and on SQLite.";
         blocks.push(Block::Text(line.to_owned()));
     }
