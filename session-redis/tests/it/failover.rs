@@ -167,10 +167,10 @@ fn a_frozen_master_of_a_cluster_keeps_nobody_from_the_others() {
     };
     let (frozen, other) = (on(&cluster.masters[0]), on(&cluster.masters[1]));
     cluster.masters[0].signal("STOP");
-    let asker = manager.clone();
+    let clone = manager.clone();
     let asked = thread::spawn(move || {
         for _ in 0..5 {
-            block_on(asker.get(&frozen)).expect_err("it cannot answer");
+            block_on(clone.get(&frozen)).expect_err("it cannot answer");
         }
     });
     let mut answers = 0;
