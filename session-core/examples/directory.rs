@@ -191,6 +191,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+// In a crate of its own this is `#[cfg(test)]`, or a file `tests/conformance.rs`: there the feature
+// is on for all tests.
 #[cfg(all(test, feature = "conformance"))]
 #[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {

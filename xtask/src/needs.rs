@@ -24,6 +24,7 @@ pub(crate) const CHROMEDRIVER: Tool =
     Tool { name: "chromedriver", debian: "chromium-driver", is_there: || finds("chromedriver") };
 pub(crate) const REDIS: Tool =
     Tool { name: "redis-server", debian: "redis-server", is_there: || finds("redis-server") };
+pub(crate) const WRK: Tool = Tool { name: "wrk", debian: "wrk", is_there: || finds("wrk") };
 pub(crate) const VALGRIND: Tool =
     Tool { name: "valgrind", debian: "valgrind", is_there: || finds("valgrind") };
 pub(crate) const CURL: Tool = Tool { name: "curl", debian: "curl", is_there: || finds("curl") };
@@ -31,8 +32,9 @@ pub(crate) const REQUESTS: Tool =
     Tool { name: "Python's requests", debian: "python3-requests", is_there: python_has_requests };
 
 /// Sees to it that the machine has what `parts` need: installs it where it may, and says so, or
-/// returns the one command that does.
-pub(crate) fn provide(parts: &[&Part]) -> Result<(), String> {
+/// returns the one command that does. `without` says how to do without parts of these names.
+pub(crate) fn provide(parts: &[&Part], without: fn(&[&str]) -> String) -> Result<(), String> {
+    let request = |missing: &[(&str, Tool)], debian| request(missing, debian, without);
     let missing = missing(parts);
     if missing.is_empty() {
         return Ok(());
@@ -70,7 +72,7 @@ fn list(missing: &[(&str, Tool)]) -> String {
 }
 
 /// Asks the reader for what is missing.
-fn request(missing: &[(&str, Tool)], debian: bool) -> String {
+fn request(missing: &[(&str, Tool)], debian: bool, without: fn(&[&str]) -> String) -> String {
     let how = if debian {
         format!(
             "install it with\n\n    sudo apt-get update && sudo apt-get {}",
@@ -81,11 +83,7 @@ fn request(missing: &[(&str, Tool)], debian: bool) -> String {
     };
     let mut parts: Vec<_> = missing.iter().map(|(part, _)| *part).collect();
     parts.dedup();
-    format!(
-        "{}: {how}\n\nor leave those tests out with\n\n    cargo xtask test --without {}",
-        list(missing),
-        parts.join(","),
-    )
+    format!("{}: {how}\n\n{}", list(missing), without(&parts))
 }
 
 /// The arguments of apt-get. Nothing that is only recommended: a browser would bring a desktop.
@@ -154,25 +152,29 @@ mod tests {
         Part { name, package: "p", test: None, tools }
     }
 
+    fn without(parts: &[&str]) -> String {
+        format!("or do without {}", parts.join("+"))
+    }
+
     #[test]
     fn what_is_there_is_not_asked_for() {
         let (browser, other) = (part("browser", &[THERE, LACKING]), part("other", &[THERE]));
         let missing = missing(&[&browser, &other]);
         assert_eq!(missing.len(), 1);
         assert_eq!((missing[0].0, missing[0].1.name), ("browser", "driver"));
-        assert_eq!(provide(&[&other]), Ok(()));
+        assert_eq!(provide(&[&other], without), Ok(()));
     }
 
     #[test]
     fn the_request_has_one_command_that_installs_and_one_that_leaves_out() {
         let (one, two) = (("browser", LACKING), ("clients", LACKING));
         assert_eq!(
-            request(&[one, one, two], true),
+            request(&[one, one, two], true, without),
             "browser needs driver, browser needs driver, clients needs driver: install it with\n\n    \
              sudo apt-get update && sudo apt-get install -y --no-install-recommends the-driver\n\n\
-             or leave those tests out with\n\n    cargo xtask test --without browser,clients"
+             or do without browser+clients"
         );
-        assert!(!request(&[one], false).contains("apt-get"), "it is not there");
+        assert!(!request(&[one], false, without).contains("apt-get"), "it is not there");
         assert_eq!(install(&[one]).last(), Some(&"the-driver"));
     }
 

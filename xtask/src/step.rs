@@ -7,21 +7,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::cargo::cargo;
+use crate::cargo::{cargo, cargo_of};
 
 /// A cargo call with a name.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) args: Vec<String>,
-    /// Warnings of rustdoc are errors.
-    pub(crate) strict_docs: bool,
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// Run by this version of Rust, which rustup has, instead of the one that runs this program.
+    pub(crate) toolchain: Option<String>,
 }
+
+/// Warnings of rustdoc are errors.
+pub(crate) const STRICT_DOCS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-Dwarnings")];
 
 impl Step {
     pub(crate) fn new(name: impl Into<String>, line: &str) -> Self {
         let args = line.split_whitespace().map(str::to_owned).collect();
-        Self { name: name.into(), args, strict_docs: false }
+        Self { name: name.into(), args, env: &[], toolchain: None }
     }
 
     /// Runs it, shows what it prints, and counts the tests it reports.
@@ -33,11 +37,11 @@ impl Step {
     }
 
     fn run_counting(&self, tally: &mut Tally) -> Result<(), String> {
-        let mut command = cargo();
-        command.args(&self.args).stdout(Stdio::piped());
-        if self.strict_docs {
-            command.env("RUSTDOCFLAGS", "-Dwarnings");
-        }
+        let mut command = match &self.toolchain {
+            None => cargo(),
+            Some(version) => cargo_of(version),
+        };
+        command.args(&self.args).envs(self.env.iter().copied()).stdout(Stdio::piped());
         let mut child =
             command.spawn().map_err(|error| format!("cargo does not start: {error}"))?;
         if let Some(output) = child.stdout.take() {
@@ -70,10 +74,14 @@ impl Step {
 /// The line that repeats the step by hand.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.strict_docs {
-            f.write_str("RUSTDOCFLAGS=-Dwarnings ")?;
+        for (name, value) in self.env {
+            write!(f, "{name}={value} ")?;
         }
-        write!(f, "cargo {}", self.args.join(" "))
+        f.write_str("cargo ")?;
+        if let Some(version) = &self.toolchain {
+            write!(f, "+{version} ")?;
+        }
+        f.write_str(&self.args.join(" "))
     }
 }
 
@@ -113,7 +121,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Step, Tally};
+    use super::{STRICT_DOCS, Step, Tally};
 
     #[test]
     fn results_of_all_test_binaries_are_summed() {
@@ -130,8 +138,10 @@ mod tests {
 
     #[test]
     fn a_step_is_shown_as_the_line_that_repeats_it() {
-        let step = Step { strict_docs: true, ..Step::new("docs", "doc  --no-deps") };
+        let step = Step { env: STRICT_DOCS, ..Step::new("docs", "doc  --no-deps") };
         assert_eq!(step.to_string(), "RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps");
+        let step = Step { toolchain: Some("1.89".into()), ..Step::new("old", "check") };
+        assert_eq!(step.to_string(), "cargo +1.89 check");
     }
 
     #[test]

@@ -6,18 +6,19 @@ use crate::{
     cargo::{Package, cargo, workspace},
     guard, needs,
     parts::{self, Part},
-    step::{Step, Tally},
+    step::{STRICT_DOCS, Step, Tally},
 };
 
 /// Runs all steps, or those up to the first that fails. The last line it prints is a summary.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let (packages, _) = workspace()?;
     let parts = parts::parts(&packages);
-    let left_out = parts::left_out(args, &parts)?;
+    let names: Vec<_> = parts.iter().map(|part| part.name).collect();
+    let left_out = parts::left_out(args, &names)?;
     components_are_there()?;
     let wanted: Vec<_> =
         parts.iter().copied().filter(|it| !left_out.iter().any(|name| name == it.name)).collect();
-    needs::provide(&wanted)?;
+    needs::provide(&wanted, without)?;
     println!("== dependencies: what each crate builds on, as `cargo tree --locked` sees it");
     guard::run(&packages)?;
     let mut total = Tally::default();
@@ -77,8 +78,9 @@ fn steps(packages: &[Package], parts: &[&Part], wanted: &[&Part]) -> Vec<Step> {
     steps.push(tests);
     steps.extend(wanted.iter().map(|part| part.step()));
     // A crate that has no features was just tested without them.
-    let with_features = libraries
-        .filter(|package| package.has_features() && (!is_a_part(package) || is_wanted(package)));
+    let with_features = libraries.filter(|package| {
+        !package.features().is_empty() && (!is_a_part(package) || is_wanted(package))
+    });
     steps.extend(with_features.map(|package| {
         let name = package.name();
         Step::new(
@@ -89,7 +91,7 @@ fn steps(packages: &[Package], parts: &[&Part], wanted: &[&Part]) -> Vec<Step> {
     steps.extend([
         Step::new("examples build", "build --workspace --all-features --examples"),
         Step::new("benches build", "test --workspace --all-features --benches --no-run"),
-        Step { strict_docs: true, ..Step::new("docs", "doc --workspace --all-features --no-deps") },
+        Step { env: STRICT_DOCS, ..Step::new("docs", "doc --workspace --all-features --no-deps") },
     ]);
     steps
 }
@@ -112,6 +114,12 @@ fn components_are_there() -> Result<(), String> {
     Ok(())
 }
 
+/// How to test without the parts of these names.
+fn without(parts: &[&str]) -> String {
+    let names = parts.join(",");
+    format!("or leave those tests out with\n\n    cargo xtask test --without {names}")
+}
+
 fn summary(tally: Tally, left_out: &[String]) -> String {
     let rest = if left_out.is_empty() {
         "nothing left out".to_owned()
@@ -121,7 +129,7 @@ fn summary(tally: Tally, left_out: &[String]) -> String {
     format!("{} passed, {} failed; {rest}", tally.passed, tally.failed)
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 

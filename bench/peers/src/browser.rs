@@ -2,11 +2,15 @@
 
 use std::sync::Mutex;
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
 use crate::Result;
 
 pub struct Browser {
-    url: String,
-    client: reqwest::Client,
+    address: String,
     cookie: Mutex<String>,
 }
 
@@ -17,16 +21,13 @@ pub struct Answer {
 
 impl Browser {
     pub fn new(url: &str) -> Self {
-        Self { url: url.into(), client: reqwest::Client::new(), cookie: Mutex::default() }
+        let address = url.trim_start_matches("http://").into();
+        Self { address, cookie: Mutex::default() }
     }
 
     /// Another tab, with this cookie.
     pub fn clone_with(&self, cookie: &str) -> Self {
-        Self {
-            url: self.url.clone(),
-            client: self.client.clone(),
-            cookie: Mutex::new(cookie.into()),
-        }
+        Self { address: self.address.clone(), cookie: Mutex::new(cookie.into()) }
     }
 
     pub fn cookie(&self) -> String {
@@ -35,14 +36,25 @@ impl Browser {
 
     /// Sends the request with the cookie, and takes the cookie of the answer over.
     pub async fn post(&self, path: &str) -> Result<Answer> {
-        let request =
-            self.client.post(format!("{}{path}", self.url)).header("cookie", self.cookie());
-        let response = request.send().await?;
-        for header in response.headers().get_all("set-cookie") {
-            let pair = header.to_str()?.split(';').next().unwrap_or_default().to_owned();
-            *self.cookie.lock().expect("no panic while locked") = pair;
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\
+             Cookie: {}\r\n\r\n",
+            self.cookie()
+        );
+        let mut connection = TcpStream::connect(&self.address).await?;
+        connection.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        let (head, text) = answer.split_once("\r\n\r\n").ok_or("an answer without an end")?;
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?;
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let pair = value.trim().split(';').next().unwrap_or_default().to_owned();
+                *self.cookie.lock().expect("no panic while locked") = pair;
+            }
         }
-        Ok(Answer { status: response.status().as_u16(), text: response.text().await? })
+        Ok(Answer { status: status.parse()?, text: text.to_owned() })
     }
 
     /// One of many requests that are sent with the cookie there is now.

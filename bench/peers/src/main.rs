@@ -2,10 +2,14 @@
 //! each behind a real server, asked the same in the same run.
 //!
 //! `cargo xtask peers` runs it and prints a table. Redis is used if `redis-server` is on the
-//! machine. `cargo xtask peers cost` prints what a request costs on Redis instead.
+//! machine. `cargo xtask peers cost` prints what a request costs on Redis instead, and
+//! `cargo xtask bench` asks for what the servers stand under load.
 
 mod browser;
+mod client;
 mod cost;
+mod http;
+mod process;
 mod redis;
 mod servers;
 
@@ -20,8 +24,9 @@ async fn main() -> Result<()> {
     match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => overlap().await,
         ["cost"] => cost::compare(),
-        ["serve", name, redis] => cost::serve(name, redis),
-        _ => Err("the only word it takes is `cost`".into()),
+        ["http"] => http::run(),
+        ["serve", name, redis, workers, core] => process::serve(name, redis, workers, core),
+        _ => Err("it takes no word, or `cost`, or `http`".into()),
     }
 }
 
@@ -32,8 +37,11 @@ async fn overlap() -> Result<()> {
         "| sessions | of {PARALLEL} parallel writes of different keys, kept | of {PARALLEL} parallel increments, counted | a slow write after a logout | a slow write after a login |"
     );
     println!("| --- | --- | --- | --- | --- |");
-    for peer in Peer::all(redis.is_some()) {
-        let server = peer.serve(url)?;
+    for peer in Peer::overlapping() {
+        if peer.is_on_redis() && redis.is_none() {
+            continue;
+        }
+        let server = peer.serve(url, 2)?;
         let kept = kept(&server.url).await?;
         let counted = counted(&server.url).await?;
         let logout = slow_write(&server.url, "logout").await?;

@@ -5,7 +5,7 @@ use std::{error::Error, fs, sync::Arc};
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{MemorySessionManager, SessionManager};
 use session_fs::FileBackedSessionManager;
-use session_redis::RedisSessionManager;
+use session_redis::{RedisConfig, RedisSessionManager};
 
 use super::flags::{Flags, Store};
 
@@ -21,7 +21,10 @@ pub(crate) async fn open(flags: &Flags) -> Result<Arc<dyn SessionManager>, Box<d
             }
             (Arc::new(FileBackedSessionManager::new(folder)?), Coherence::Checked)
         }
-        Store::Redis(url) => (Arc::new(RedisSessionManager::new(url).await?), Coherence::Watching),
+        Store::Redis(url) => {
+            let config = RedisConfig::new(url).connection_per_worker(true);
+            (Arc::new(RedisSessionManager::with_config(&config).await?), Coherence::Watching)
+        }
     };
     if flags.cache == 0 {
         return Ok(store);

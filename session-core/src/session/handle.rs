@@ -183,6 +183,8 @@ impl ManagedSession {
         contents.rotation.is_none()
             && !rotation_due
             && !contents.is_empty()
+            // A cookie may wait to be sent, and is of no use for what ended meanwhile.
+            && !base.record.is_expired(now)
             && policy.touch_due(&base.record, contents, now).is_none()
             && !crate::interface::Shared::is_retired(
                 shared.keys.load().standing(base.record.key_id()),

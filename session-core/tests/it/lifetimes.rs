@@ -8,7 +8,7 @@ use session_core::{
 
 use crate::{
     memory::block_on,
-    world::{HOUR, MINUTE, SECOND, World, cookie, finish, key, open},
+    world::{HOUR, MINUTE, SECOND, World, cookie, finish, key, open, sends_nothing},
 };
 
 #[test]
@@ -61,6 +61,21 @@ fn no_activity_keeps_a_session_past_its_lifetime() {
     assert!(world.is_alive(&cookie));
     world.clock.advance(20 * SECOND);
     assert!(!world.is_alive(&cookie));
+}
+
+#[test]
+fn a_request_that_outlives_its_session_sends_no_cookie_for_it() {
+    let world = World::new();
+    let cookie = world.visit();
+    for _ in 0..19 {
+        world.clock.advance(HOUR / 2);
+        finish(&world.open(&cookie));
+    }
+    let session = world.open(&cookie);
+    session.renew().unwrap();
+    assert_eq!(block_on(session.save()).unwrap(), Saved::Stored);
+    world.clock.advance(HOUR / 2);
+    assert!(sends_nothing(&finish(&session)));
 }
 
 #[test]

@@ -22,4 +22,5 @@ mod rotation;
 mod secrets;
 mod session;
 mod suite;
+mod thieves;
 mod world;

@@ -8,16 +8,21 @@ use std::{
 };
 
 use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind, Value, cmd};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
 
 use super::{Connection, Request, Source, Target};
 use crate::error::Fault;
 
-/// The connection all calls share. It is made when it is needed, and replaced when it is lost, or
+/// A connection that calls share. It is made when it is needed, and replaced when it is lost, or
 /// silent for longer than a call waits.
 pub(crate) struct Line {
     source: Arc<Source>,
     connect_timeout: Duration,
+    /// Whose the connection is, if not the manager's own thread's.
+    home: Option<Handle>,
     state: Arc<Mutex<State>>,
     /// Held by the one who connects; the others wait for what comes of it.
     connecting: tokio::sync::Mutex<()>,
@@ -46,9 +51,13 @@ struct Verdict {
 }
 
 impl Line {
-    pub(crate) fn new(source: Arc<Source>, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        source: Arc<Source>,
+        connect_timeout: Duration,
+        home: Option<Handle>,
+    ) -> Self {
         let connecting = tokio::sync::Mutex::new(());
-        Self { source, connect_timeout, state: Arc::default(), connecting }
+        Self { source, connect_timeout, home, state: Arc::default(), connecting }
     }
 
     /// Sends a request and returns the answers, one for each command.
@@ -126,8 +135,17 @@ impl Line {
         if let Some(current) = self.state().current.clone() {
             return Ok(current);
         }
-        let line = Arc::clone(self);
-        let made = tokio::spawn(async move { line.connected().await }).await;
+        let attempt = || {
+            let line = Arc::clone(self);
+            async move { line.connected().await }
+        };
+        if let Some(home) = &self.home
+            && let Ok(made) = home.spawn(attempt()).await
+        {
+            return made;
+        }
+        // A home that has ended is none, and the call may have been begun there.
+        let made = tokio::spawn(attempt()).await;
         made.unwrap_or_else(|_| Err(RedisError::from(io::Error::from(ConnectionAborted)).into()))
     }
 
@@ -184,7 +202,8 @@ impl Line {
             return self.discard(number);
         }
         let (line, target) = (Arc::clone(self), target.clone());
-        drop(tokio::spawn(async move { line.renew(number, target).await }));
+        let home = self.home.clone().unwrap_or_else(Handle::current);
+        drop(home.spawn(async move { line.renew(number, target).await }));
     }
 
     /// Puts a new connection in the place of one to a Cluster, if the server that was silent

@@ -7,9 +7,13 @@ mod line;
 #[cfg(feature = "sentinel")]
 mod sentinel;
 mod source;
+mod way;
+mod ways;
 
+use self::line::Line;
 pub(crate) use self::{
     connection::{Connection, Request, Target},
-    line::Line,
     source::{Source, addresses, one},
+    way::{Plan, Way},
+    ways::Ways,
 };

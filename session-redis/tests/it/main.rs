@@ -18,3 +18,4 @@ mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
 mod ways;
+mod workers;

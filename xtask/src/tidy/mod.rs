@@ -7,6 +7,8 @@
 mod checks;
 mod documents;
 mod packages;
+mod readmes;
+mod security;
 mod sources;
 mod tree;
 

@@ -17,11 +17,12 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("demo-tests", &[]),
     ("counts", &["session-core", "session-cache", "session-actix"]),
     ("fuzz-targets", &["session-core", "session-fs", "session-cache", "session-actix"]),
+    ("scale", &["session-core", "session-fs", "session-cache"]),
     ("xtask", &[]),
 ];
 
 /// Packages that are all test, and nobody's dependency.
-const ALL_TEST: &[&str] = &["counts", "fuzz-targets"];
+const ALL_TEST: &[&str] = &["counts", "fuzz-targets", "scale"];
 
 #[test]
 fn crates_depend_on_the_core_and_on_nothing_else_of_ours() {
@@ -149,10 +150,8 @@ fn every_published_package_carries_its_licences_and_describes_itself() {
     Rule {
         reason: "a package is used far from this repository, and the licences ask to be with it",
         find: |tree| {
-            let published =
-                |package: &&Package| !matches!(package.0.get("publish"), Some(Json::List(_)));
             let mut offences = Vec::new();
-            for package in tree.packages.iter().filter(published) {
+            for package in tree.packages.iter().filter(|package| package.is_published()) {
                 let name = package.name();
                 for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
                     let ours = std::fs::read(crate::cargo::root().join(name).join(licence));

@@ -1,10 +1,8 @@
-//! What Redis says it did, and what the system says a process used.
+//! What Redis says it did.
 
 use std::{
-    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    time::Duration,
 };
 
 use crate::{Result, redis::Redis};
@@ -79,16 +77,4 @@ impl Meter {
             bytes_out: field("total_net_output_bytes:"),
         })
     }
-}
-
-/// The processor time a process has used.
-pub fn cpu_time(process: u32) -> Result<Duration> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // Behind the name in brackets: state, and 11 more before user and system time.
-    let rest = text.rsplit(')').next().unwrap_or_default();
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || fields.next().and_then(|field| field.parse::<u64>().ok());
-    let ticks = ticks().zip(ticks()).map(|(user, system)| user + system).ok_or("no times")?;
-    // A hundredth of a second on every Linux there is.
-    Ok(Duration::from_millis(ticks * 10))
 }

@@ -1,12 +1,9 @@
 //! What a request costs: this project on Redis and other libraries on Redis, each in a process of
 //! its own before the same server, asked the same in the same run.
 
-mod client;
 mod meter;
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -15,11 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{
-    client::Client,
-    meter::{Meter, cpu_time},
-};
-use crate::{Result, redis::Redis, servers::Peer};
+use self::meter::Meter;
+use crate::{Result, client::Client, process::Process, redis::Redis, servers::Peer};
 
 /// Requests one after another, to count round trips: each is one read of the server then.
 const SINGLE: u32 = 500;
@@ -32,19 +26,16 @@ pub fn compare() -> Result<()> {
         "| sessions | handler | round trips | commands | bytes to Redis | bytes from Redis | requests per second | CPU per request |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    for peer in Peer::all(true).filter(|peer| peer.is_on_redis()) {
+    for peer in Peer::all().filter(|peer| peer.is_on_redis()) {
         // A server each, so that nobody pays for what another one left.
         let redis = Redis::start()?.ok_or("redis-server is not on the PATH")?;
-        let mut server = Process::start(peer, &redis.url)?;
-        let asked = measure(peer, &server, &redis);
-        server.child.kill()?;
-        server.child.wait()?;
-        asked?;
+        let mut server = Process::start(peer, &redis.url, 2, None)?;
+        measure(peer, &mut server, &redis)?;
     }
     Ok(())
 }
 
-fn measure(peer: Peer, server: &Process, redis: &Redis) -> Result<()> {
+fn measure(peer: Peer, server: &mut Process, redis: &Redis) -> Result<()> {
     let mut meter = Meter::connect(redis)?;
     for (name, path) in [("no session", "/plain"), ("reads", "/count"), ("writes", "/increment")] {
         let mut client = Client::with_session(&server.address)?;
@@ -72,7 +63,7 @@ fn measure(peer: Peer, server: &Process, redis: &Redis) -> Result<()> {
 }
 
 /// Requests per second, and microseconds of processor time for each, of a server that is busy.
-fn busy(server: &Process, path: &'static str) -> Result<(f64, f64)> {
+fn busy(server: &mut Process, path: &'static str) -> Result<(f64, f64)> {
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let browsers: Vec<_> = (0..BROWSERS)
         .map(|_| {
@@ -88,43 +79,13 @@ fn busy(server: &Process, path: &'static str) -> Result<(f64, f64)> {
         })
         .collect::<Result<_>>()?;
     thread::park_timeout(BUSY / 4);
-    let (began, from, used) = (Instant::now(), done.load(Relaxed), cpu_time(server.child.id())?);
+    let (began, from, used) = (Instant::now(), done.load(Relaxed), server.cpu_time()?);
     thread::park_timeout(BUSY);
-    let (took, to, used_then) = (began.elapsed(), done.load(Relaxed), cpu_time(server.child.id())?);
+    let (took, to, used_then) = (began.elapsed(), done.load(Relaxed), server.cpu_time()?);
     stop.store(true, Relaxed);
     for browser in browsers {
         browser.join().map_err(|_| "a browser panicked")??;
     }
     let requests = (to - from) as f64;
     Ok((requests / took.as_secs_f64(), (used_then - used).as_secs_f64() * 1e6 / requests))
-}
-
-/// The application on one library, in a process of its own.
-struct Process {
-    child: Child,
-    address: String,
-}
-
-impl Process {
-    fn start(peer: Peer, redis: &str) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", peer.name(), redis])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let output = child.stdout.take().ok_or("no output")?;
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("http://").ok_or("no address")?.to_owned();
-        Ok(Self { child, address })
-    }
-}
-
-/// What the process does: serves until it is killed.
-pub fn serve(name: &str, redis: &str) -> Result<()> {
-    let peer = Peer::all(true).find(|peer| peer.name() == name).ok_or("no such library")?;
-    let server = peer.serve(Some(redis))?;
-    println!("{}", server.url);
-    loop {
-        thread::park();
-    }
 }

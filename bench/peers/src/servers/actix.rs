@@ -2,26 +2,36 @@
 
 use actix_session::{
     Session, SessionMiddleware,
-    storage::{CookieSessionStore, RedisSessionStore, SessionStore},
+    config::CookieContentSecurity,
+    storage::{CookieSessionStore, SessionStore},
 };
 use actix_web::{App, HttpServer, cookie::Key, rt::System, web};
 
-use super::{Gate, Server};
+use super::{FIELDS, Gate, Server};
 use crate::Result;
 
-pub fn cookie() -> Result<Server> {
-    serve(async || Ok(CookieSessionStore::default))
+pub fn signed_cookie(workers: usize) -> Result<Server> {
+    serve(CookieContentSecurity::Signed, workers, async || Ok(CookieSessionStore::default))
 }
 
-pub fn redis(url: String) -> Result<Server> {
-    serve(async move || {
-        let store = RedisSessionStore::new(url).await.map_err(|error| error.to_string())?;
+pub fn private_cookie(workers: usize) -> Result<Server> {
+    serve(CookieContentSecurity::Private, workers, async || Ok(CookieSessionStore::default))
+}
+
+#[cfg(feature = "redis")]
+pub fn redis(url: String, workers: usize) -> Result<Server> {
+    serve(CookieContentSecurity::Private, workers, async move || {
+        let store = actix_session::storage::RedisSessionStore::new(url)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(move || store.clone())
     })
 }
 
 /// `connect` leads to what makes a store for each worker.
 fn serve<S, M>(
+    cookie: CookieContentSecurity,
+    workers: usize,
     connect: impl AsyncFnOnce() -> std::result::Result<M, String> + Send + 'static,
 ) -> Result<Server>
 where
@@ -37,16 +47,20 @@ where
             };
             let (key, gate) = (Key::generate(), Gate::new());
             let server = HttpServer::new(move || {
-                let sessions =
-                    SessionMiddleware::builder(store(), key.clone()).cookie_secure(false).build();
+                let sessions = SessionMiddleware::builder(store(), key.clone())
+                    .cookie_secure(false)
+                    .cookie_content_security(cookie)
+                    .build();
                 App::new()
                     .wrap(sessions)
                     .app_data(web::Data::new(gate.clone()))
+                    // In the order they are tried: what is measured comes first, as in the bare one.
                     .route("/plain", web::post().to(async || "ok"))
+                    .route("/count", web::post().to(count))
+                    .route("/increment", web::post().to(increment))
+                    .route("/fill", web::post().to(fill))
                     .route("/set/{key}", web::post().to(set))
                     .route("/slow/{key}", web::post().to(slow))
-                    .route("/increment", web::post().to(increment))
-                    .route("/count", web::post().to(count))
                     .route("/keys", web::post().to(keys))
                     .route(
                         "/logout",
@@ -65,7 +79,7 @@ where
                     .route("/entered", web::post().to(entered))
                     .route("/release", web::post().to(release))
             })
-            .workers(2)
+            .workers(workers)
             .bind("127.0.0.1:0")
             .map_err(|error| error.to_string());
             match server {
@@ -81,6 +95,14 @@ where
 }
 
 type Answer = actix_web::Result<String>;
+
+async fn fill(session: Session) -> Answer {
+    session.insert("count", 1)?;
+    for (key, value) in FIELDS {
+        session.insert(key, value)?;
+    }
+    Ok("ok".into())
+}
 
 async fn set(session: Session, key: web::Path<String>) -> Answer {
     session.insert(key.into_inner(), 1)?;

@@ -3,44 +3,53 @@
 use actix_web::{App, HttpServer, rt::System, web};
 use session_actix::{Result as Answer, Session, SessionMiddleware};
 use session_cache::{CachingSessionManager, Coherence};
-use session_core::{SessionManager, SigningKey};
-use session_fs::FileBackedSessionManager;
-use session_redis::RedisSessionManager;
+use session_core::{MemorySessionManager, SessionManager, SigningKey};
+use session_fs::{Durability, FileBackedSessionManager, FsConfig};
+#[cfg(feature = "redis")]
+use session_redis::{RedisConfig, RedisSessionManager};
 
-use super::{Gate, Server};
+use super::{FIELDS, Gate, Server};
 use crate::Result;
 
-pub fn files(cached: bool) -> Result<Server> {
-    let folder = tempfile::tempdir()?;
-    let files = FileBackedSessionManager::new(folder.path())?;
-    let manager = behind(cached, files, Coherence::Checked)?;
-    serve(manager, Some(folder))
+pub fn memory(workers: usize) -> Result<Server> {
+    serve(Box::new(MemorySessionManager::new()), None, workers)
 }
 
-pub fn redis(url: &str, cached: bool) -> Result<Server> {
+pub fn files(durability: Durability, cached: Option<Coherence>, workers: usize) -> Result<Server> {
+    let folder = tempfile::tempdir()?;
+    let config = FsConfig::new(folder.path()).durability(durability);
+    let files = FileBackedSessionManager::with_config(&config)?;
+    serve(behind(cached, files)?, Some(folder), workers)
+}
+
+#[cfg(feature = "redis")]
+pub fn redis(url: &str, cached: Option<Coherence>, workers: usize) -> Result<Server> {
     // The manager has a thread and a runtime of its own: this one is for its answer only.
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let url = url.to_owned();
+    let config = RedisConfig::new(url).connection_per_worker(true);
     let made = std::thread::spawn(move || {
-        runtime.block_on(RedisSessionManager::new(&url)).map_err(|error| error.to_string())
+        let manager = runtime.block_on(RedisSessionManager::with_config(&config));
+        manager.map_err(|error| error.to_string())
     });
     let redis = made.join().map_err(|_| "the manager could not be made")??;
-    serve(behind(cached, redis, Coherence::Watching)?, None)
+    serve(behind(cached, redis)?, None, workers)
 }
 
 fn behind(
-    cached: bool,
+    cached: Option<Coherence>,
     store: impl SessionManager,
-    coherence: Coherence,
 ) -> Result<Box<dyn SessionManager>> {
-    Ok(if cached {
-        Box::new(CachingSessionManager::new(store, coherence)?)
-    } else {
-        Box::new(store)
+    Ok(match cached {
+        Some(coherence) => Box::new(CachingSessionManager::new(store, coherence)?),
+        None => Box::new(store),
     })
 }
 
-fn serve(manager: Box<dyn SessionManager>, folder: Option<tempfile::TempDir>) -> Result<Server> {
+fn serve(
+    manager: Box<dyn SessionManager>,
+    folder: Option<tempfile::TempDir>,
+    workers: usize,
+) -> Result<Server> {
     let secret: Vec<u8> = (0..32).collect();
     let sessions = SessionMiddleware::builder(manager, SigningKey::hmac_sha256(secret)?)
         .cookie_name("sid")
@@ -54,18 +63,20 @@ fn serve(manager: Box<dyn SessionManager>, folder: Option<tempfile::TempDir>) ->
                 App::new()
                     .wrap(sessions.clone())
                     .app_data(web::Data::new(gate.clone()))
+                    // In the order they are tried: what is measured comes first, as in the bare one.
                     .route("/plain", web::post().to(async || "ok"))
+                    .route("/count", web::post().to(count))
+                    .route("/increment", web::post().to(increment))
+                    .route("/fill", web::post().to(fill))
                     .route("/set/{key}", web::post().to(set))
                     .route("/slow/{key}", web::post().to(slow))
-                    .route("/increment", web::post().to(increment))
-                    .route("/count", web::post().to(count))
                     .route("/keys", web::post().to(keys))
                     .route("/logout", web::post().to(logout))
                     .route("/renew", web::post().to(renew))
                     .route("/entered", web::post().to(entered))
                     .route("/release", web::post().to(release))
             })
-            .workers(2)
+            .workers(workers)
             .bind("127.0.0.1:0")
             .map_err(|error| error.to_string());
             match server {
@@ -78,6 +89,14 @@ fn serve(manager: Box<dyn SessionManager>, folder: Option<tempfile::TempDir>) ->
         });
     });
     Ok(Server { url: receiver.recv()??, _folder: folder })
+}
+
+async fn fill(session: Session) -> Answer<&'static str> {
+    session.insert("count", 1)?;
+    for (key, value) in FIELDS {
+        session.insert(key, value)?;
+    }
+    Ok("ok")
 }
 
 async fn set(session: Session, key: web::Path<String>) -> Answer<&'static str> {

@@ -1,15 +1,15 @@
 //! tower-sessions, in the release each store is made for.
 
-use super::{Gate, Server};
+use super::{FIELDS, Gate, Server};
 use crate::Result;
 
 macro_rules! application {
     ($name:ident, $sessions:ident) => {
-        mod $name {
+        pub mod $name {
             use axum::{Extension, Router, extract::Path, http::StatusCode, routing::post};
             use $sessions::{Session, SessionManagerLayer, SessionStore};
 
-            use super::{Gate, Result, Server};
+            use super::{FIELDS, Gate, Result, Server};
 
             type Answer = std::result::Result<String, StatusCode>;
 
@@ -17,7 +17,11 @@ macro_rules! application {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
 
-            pub fn serve<S, F, Fut>(store: F) -> Result<Server>
+            pub fn serve<S, F, Fut>(
+                folder: Option<tempfile::TempDir>,
+                workers: usize,
+                store: F,
+            ) -> Result<Server>
             where
                 S: SessionStore + Clone,
                 F: FnOnce() -> Fut + Send + 'static,
@@ -26,7 +30,7 @@ macro_rules! application {
                 let (sender, receiver) = std::sync::mpsc::channel();
                 std::thread::spawn(move || {
                     let runtime = tokio::runtime::Builder::new_multi_thread()
-                        .worker_threads(2)
+                        .worker_threads(workers)
                         .enable_all()
                         .build();
                     let Ok(runtime) = runtime else { return };
@@ -40,6 +44,7 @@ macro_rules! application {
                                 listener.local_addr().map_err(|error| error.to_string())?;
                             let router = Router::new()
                                 .route("/plain", post(async || "ok"))
+                                .route("/fill", post(fill))
                                 .route("/set/{key}", post(set))
                                 .route("/slow/{key}", post(slow))
                                 .route("/increment", post(increment))
@@ -82,11 +87,19 @@ macro_rules! application {
                         }
                     });
                 });
-                Ok(Server { url: receiver.recv()??, _folder: None })
+                Ok(Server { url: receiver.recv()??, _folder: folder })
             }
 
             async fn note(session: &Session, key: &str) -> std::result::Result<(), StatusCode> {
                 session.insert(key, 1).await.map_err(failed)
+            }
+
+            async fn fill(session: Session) -> Answer {
+                note(&session, "count").await?;
+                for (key, value) in FIELDS {
+                    session.insert(key, value).await.map_err(failed)?;
+                }
+                Ok("ok".into())
             }
 
             async fn set(session: Session, Path(key): Path<String>) -> Answer {
@@ -134,17 +147,20 @@ macro_rules! application {
 application!(newest, tower_sessions);
 application!(before, tower_sessions_0_14);
 
-pub fn memory() -> Result<Server> {
-    newest::serve(|| async { Ok(tower_sessions::MemoryStore::default()) })
+pub fn memory(workers: usize) -> Result<Server> {
+    newest::serve(None, workers, || async { Ok(tower_sessions::MemoryStore::default()) })
 }
 
-pub fn moka() -> Result<Server> {
-    before::serve(|| async { Ok(tower_sessions_moka_store::MokaStore::new(Some(10_000))) })
+pub fn moka(workers: usize) -> Result<Server> {
+    before::serve(None, workers, || async {
+        Ok(tower_sessions_moka_store::MokaStore::new(Some(10_000)))
+    })
 }
 
-pub fn redis(url: String) -> Result<Server> {
+#[cfg(feature = "redis")]
+pub fn redis(url: String, workers: usize) -> Result<Server> {
     use tower_sessions_redis_store::{RedisStore, fred::prelude::*};
-    before::serve(|| async move {
+    before::serve(None, workers, || async move {
         let config = Config::from_url(&url).map_err(|error| error.to_string())?;
         let pool = Pool::new(config, None, None, None, 6).map_err(|error| error.to_string())?;
         pool.connect();

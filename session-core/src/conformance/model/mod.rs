@@ -227,10 +227,10 @@ impl<'a, H: Harness> Run<'a, H> {
                     session.purge().expect("purge");
                     request.purge();
                 } else {
-                    session.destroy().await.expect("destroy");
+                    session.destroy().await.expect("to end what has ended is no failure");
                     request.purge();
-                    let (saved, _) = self.model.commit(request, Purpose::Save);
-                    assert_ne!(saved, Saved::Gone, "to end what has ended is no failure");
+                    // Nobody is told whether there was anything to end.
+                    let _ = self.model.commit(request, Purpose::Save);
                 }
             }
             _ => {

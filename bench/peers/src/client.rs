@@ -14,21 +14,37 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, and has a session made.
-    pub fn with_session(address: &str) -> Result<Self> {
+    pub fn connect(address: &str) -> Result<Self> {
         let requests = TcpStream::connect(address)?;
         requests.set_nodelay(true)?;
         let answers = BufReader::new(requests.try_clone()?);
-        let mut client = Self { requests, answers, cookie: String::new() };
-        client.post("/increment")?;
-        if client.cookie.is_empty() {
-            return Err("no session was made".into());
-        }
+        Ok(Self { requests, answers, cookie: String::new() })
+    }
+
+    /// Connects, and has a session made.
+    pub fn with_session(address: &str) -> Result<Self> {
+        let mut client = Self::connect(address)?;
+        client.new_session("/increment")?;
         Ok(client)
     }
 
+    /// Has a session made by a path that writes to it, and tells its cookie.
+    pub fn new_session(&mut self, path: &str) -> Result<&str> {
+        self.cookie.clear();
+        self.post(path)?;
+        if self.cookie.is_empty() {
+            return Err("no session was made".into());
+        }
+        Ok(&self.cookie)
+    }
+
+    /// Asks with this cookie from now on.
+    pub fn resume(&mut self, cookie: &str) {
+        cookie.clone_into(&mut self.cookie);
+    }
+
     /// Asks with the session's cookie, and takes the one that is sent back.
-    pub fn post(&mut self, path: &str) -> Result<()> {
+    pub fn post(&mut self, path: &str) -> Result<String> {
         let cookie = &self.cookie;
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nCookie: {cookie}\r\n\r\n"
@@ -59,6 +75,6 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.answers.read_exact(&mut body)?;
-        Ok(())
+        Ok(String::from_utf8(body)?)
     }
 }

@@ -1,0 +1,90 @@
+//! `cargo xtask bench`: measures, and makes one report of it.
+//!
+//! Three parts: the criterion benchmarks of all crates, the servers under load, and stores of many
+//! sessions. Each cell that was measured is kept in a file, so that an interrupted run goes on
+//! where it was.
+
+mod cells;
+mod criterion;
+mod http;
+mod machine;
+mod plan;
+mod program;
+mod progress;
+mod report;
+mod scale;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use self::{
+    cells::Cells, http::Load, machine::Machine, plan::Plan, program::build, progress::Progress,
+};
+use crate::{
+    cargo::workspace,
+    needs::{REDIS, WRK, provide},
+    parts::Part,
+};
+
+/// Measures what `args` ask for: everything, one part, or the benchmarks of some crates.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let (packages, target) = workspace()?;
+    let plan = Plan::new(args, &packages)?;
+    let results = target.join("criterion");
+    if plan.only_crates {
+        println!(
+            "\n{}",
+            report::as_markdown(&criterion::table(criterion::measure(&plan, &results)?))
+        );
+        return Ok(());
+    }
+    if plan.http {
+        let servers = Part {
+            name: "http",
+            package: "peers",
+            test: None,
+            tools: if plan.quick { &[WRK] } else { &[WRK, REDIS] },
+        };
+        provide(&[&servers], |_| {
+            "or measure the rest with\n\n    cargo xtask bench limits scale".to_owned()
+        })?;
+    }
+    // Before the sources are looked at: cargo may have to write a lock file.
+    build(&plan, &target)?;
+    let folder = target.join("bench");
+    let machine = Machine::look(&folder)?;
+    let (mut cells, found) = Cells::open(&folder, machine.state(), plan.quick, plan.fresh)?;
+    if found > 0 {
+        println!("{found} measurements are there from before; `--fresh` begins anew");
+    }
+    let data = empty(&folder.join("data"))?;
+    let load = if plan.http { Some(Load::start(&plan, &data, &target, &mut cells)?) } else { None };
+    let mut expected = criterion::expected(&plan, &cells);
+    expected.extend(load.iter().flat_map(|load| load.expected(&plan, &cells)));
+    expected.extend(scale::expected(&plan, &cells));
+    let mut progress = Progress::new(&expected);
+    let mut step = |expected: Duration, what: &str| progress.step(expected, what);
+    criterion::complete(&plan, &results, &mut cells, &mut step)?;
+    if let Some(load) = load {
+        load.complete(&plan, &mut cells, &mut step)?;
+    }
+    scale::complete(&plan, &data, &mut cells, &mut step)?;
+    fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let report = report::write(&folder, &plan, &machine, &cells)?;
+    println!("\n{}\n{}\n{}", report.ratios, report.html.display(), report.markdown.display());
+    Ok(())
+}
+
+/// What servers and stores write to while they are measured: on the disk that the project is on,
+/// since the system's folder for temporary files may be memory.
+fn empty(folder: &Path) -> Result<PathBuf, String> {
+    let failed = |error| format!("{} cannot be emptied: {error}", folder.display());
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => fs::create_dir_all(folder).map_err(failed)?,
+    }
+    Ok(folder.to_path_buf())
+}

@@ -1,0 +1,114 @@
+//! What a run is asked for.
+
+use crate::cargo::Package;
+
+/// The form and the parts of a run.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the command line")]
+pub(crate) struct Plan<'a> {
+    pub(crate) quick: bool,
+    /// Nothing that was measured before is used.
+    pub(crate) fresh: bool,
+    /// No report: a table of the benchmarks of the named crates.
+    pub(crate) only_crates: bool,
+    /// Whose benchmarks are run.
+    pub(crate) packages: Vec<&'a Package>,
+    pub(crate) http: bool,
+    pub(crate) scale: bool,
+}
+
+/// The words for the parts.
+const PARTS: [&str; 3] = ["limits", "http", "scale"];
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(args: &[String], packages: &'a [Package]) -> Result<Self, String> {
+        let with_benches: Vec<_> =
+            packages.iter().filter(|package| !package.targets("bench").is_empty()).collect();
+        let (mut quick, mut fresh, mut named, mut parts) = (false, false, Vec::new(), Vec::new());
+        for arg in args {
+            if arg == "--quick" {
+                quick = true;
+            } else if arg == "--fresh" {
+                fresh = true;
+            } else if PARTS.contains(&arg.as_str()) {
+                parts.push(arg.as_str());
+            } else if let Some(package) = with_benches.iter().find(|it| it.name() == arg) {
+                named.push(*package);
+            } else {
+                let crates: Vec<_> = with_benches.iter().map(|it| it.name()).collect();
+                return Err(format!(
+                    "`{arg}` is neither a part, which are {}, nor a crate with benchmarks, which \
+                     are {}",
+                    PARTS.join(", "),
+                    crates.join(", ")
+                ));
+            }
+        }
+        if !named.is_empty() && !parts.is_empty() {
+            return Err("name parts of the report, or crates, but not both".to_owned());
+        }
+        let only_crates = !named.is_empty();
+        let wants = |part| parts.contains(&part) || parts.is_empty() && !only_crates;
+        let packages = if wants("limits") { with_benches } else { named };
+        Ok(Self { quick, fresh, only_crates, packages, http: wants("http"), scale: wants("scale") })
+    }
+
+    /// How often every server is asked for every handler, in turns.
+    pub(crate) fn rounds(&self) -> u32 {
+        if self.quick { 1 } else { 3 }
+    }
+
+    /// How many sessions the stores have.
+    pub(crate) fn sizes(&self) -> &'static [u64] {
+        const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+        if self.quick { &SIZES[..2] } else { &SIZES }
+    }
+
+    /// The words that ask for this form.
+    pub(crate) fn command(&self) -> &'static str {
+        if self.quick { "cargo xtask bench --quick" } else { "cargo xtask bench" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+    use crate::{cargo::Package, json::Json};
+
+    fn packages() -> Vec<Package> {
+        let package = |name: &str, kind: &str| {
+            let text =
+                format!(r#"{{"name":"{name}","targets":[{{"name":"x","kind":["{kind}"]}}]}}"#);
+            Package(Json::parse(&text).expect("JSON"))
+        };
+        vec![package("one", "bench"), package("two", "bench"), package("none", "lib")]
+    }
+
+    /// Whether only crates are measured, how many, and whether servers and scale are.
+    fn plan(args: &[&str]) -> Result<(bool, usize, bool, bool), String> {
+        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let packages = packages();
+        let plan = Plan::new(&args, &packages)?;
+        Ok((plan.only_crates, plan.packages.len(), plan.http, plan.scale))
+    }
+
+    #[test]
+    fn nothing_named_is_everything() {
+        assert_eq!(plan(&[]), Ok((false, 2, true, true)));
+        assert_eq!(plan(&["--quick", "--fresh"]), Ok((false, 2, true, true)));
+    }
+
+    #[test]
+    fn parts_and_crates_are_named() {
+        assert_eq!(plan(&["two", "--quick"]), Ok((true, 1, false, false)));
+        assert_eq!(plan(&["http"]), Ok((false, 0, true, false)));
+        assert_eq!(plan(&["scale", "limits"]), Ok((false, 2, false, true)));
+    }
+
+    #[test]
+    fn a_word_nobody_knows_is_an_error() {
+        for args in [&["none"][..], &["--slow"], &["one", "http"]] {
+            assert!(plan(args).is_err(), "{args:?}");
+        }
+    }
+}

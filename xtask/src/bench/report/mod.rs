@@ -1,0 +1,106 @@
+//! The report: what was measured, in one page and one Markdown file, with its pictures.
+
+mod beside;
+mod document;
+mod html;
+mod markdown;
+mod servers;
+mod stores;
+mod svg;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use self::{document::Table, markdown::table as as_markdown};
+
+use self::document::{Block, Section};
+use super::{cells::Cells, criterion, machine::Machine, plan::Plan};
+
+/// What was written.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) html: PathBuf,
+    pub(crate) markdown: PathBuf,
+    /// The table of ratios, as Markdown; nothing if the servers were not measured.
+    pub(crate) ratios: String,
+}
+
+pub(crate) fn write(
+    folder: &Path,
+    plan: &Plan<'_>,
+    machine: &Machine,
+    cells: &Cells,
+) -> Result<Report, String> {
+    let servers = servers::read(cells);
+    let ratios = servers::ratios(&servers);
+    let mut sections = vec![about(plan, machine)];
+    let mut missing = Vec::new();
+    for (what, section) in [
+        ("servers under load (`http`)", servers::section(&servers, cells)),
+        ("stores of many sessions (`scale`)", stores::section(cells)),
+        ("the benchmarks of the crates (`limits`)", limits(cells)),
+    ] {
+        match section {
+            Some(section) => sections.push(section),
+            None => missing.push(what),
+        }
+    }
+    if !missing.is_empty() {
+        let line = format!("**Not measured in this run:** {}.", missing.join(", "));
+        sections[0].blocks.push(Block::Text(line));
+    }
+    let title = "What sessions cost";
+    let save = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok::<_, String>(path)
+    };
+    for block in sections.iter().flat_map(|section| &section.blocks) {
+        if let Block::Chart(chart) = block {
+            save(&format!("{}.svg", chart.name), &svg::chart(chart))?;
+        }
+    }
+    let html = save("report.html", &html::page(title, &sections))?;
+    let markdown = save("report.md", &markdown::page(title, &sections))?;
+    let ratios = if servers.is_empty() { String::new() } else { markdown::table(&ratios) };
+    Ok(Report { html, markdown, ratios })
+}
+
+fn about(plan: &Plan<'_>, machine: &Machine) -> Section {
+    let mut table = Table::new(2, &["", ""]);
+    for (name, value) in [
+        ("date", &*machine.date),
+        ("machine", &*machine.hardware),
+        ("software", &*machine.software),
+        ("commit", &*machine.commit),
+        ("command", plan.command()),
+    ] {
+        let value = if name == "command" { format!("`{value}`") } else { value.to_owned() };
+        table.rows.push(vec![name.to_owned(), value]);
+    }
+    let mut blocks = vec![Block::Table(table)];
+    if plan.quick {
+        let line = "A quick run, for a first look: one round where the full one takes the median of \
+                    three, up to 10,000 sessions where that goes to 1,000,000, and without the \
+                    servers that take long to build, which are those on Redis and on SQLite.";
+        blocks.push(Block::Text(line.to_owned()));
+    }
+    Section { title: "This run".to_owned(), blocks }
+}
+
+/// The benchmarks of the crates.
+fn limits(cells: &Cells) -> Option<Section> {
+    let medians = criterion::read(cells);
+    if medians.is_empty() {
+        return None;
+    }
+    let text = "Medians of criterion. Each ratio is to the limit of the same group, which is the \
+                quickest of what is called `limit` or `raw` there: the bare system calls, or the \
+                bare cipher. Where a group has none it is to the quickest.";
+    Some(Section {
+        title: "Beside the limits".to_owned(),
+        blocks: vec![Block::Text(text.to_owned()), Block::Table(criterion::table(medians))],
+    })
+}
