@@ -11,10 +11,6 @@ use redis::{
 /// Commands for one server, sent together.
 #[derive(Debug)]
 pub(crate) struct Request {
-    #[cfg_attr(
-        not(feature = "cluster"),
-        expect(dead_code, reason = "one server is in charge of every key")
-    )]
     pub(crate) target: Target,
     pub(crate) commands: Vec<Cmd>,
     /// Whether the server's answer matters more than its arrival: then it is never sent twice.
