@@ -58,7 +58,7 @@ pub(crate) fn expected(plan: &Plan<'_>, cells: &Cells) -> Vec<Duration> {
 
 /// Each target of benchmarks takes about as long as another.
 fn expected_of(package: &Package, plan: &Plan<'_>) -> Duration {
-    let each = Duration::from_secs(if plan.quick { 8 } else { 30 });
+    let each = Duration::from_secs(if plan.quick { 8 } else { 20 });
     package.targets("bench").iter().map(|_| each).sum()
 }
 
@@ -86,7 +86,7 @@ fn run(package: &Package, quick: bool, results: &Path) -> Result<Vec<Median>, St
     let started = stamp(results)?;
     // Less than criterion takes by itself: the whole report is to be had within twenty minutes.
     let shortly: &[_] =
-        if quick { &["--quick"] } else { &["--warm-up-time", "1", "--measurement-time", "2"] };
+        if quick { &["--quick"] } else { &["--warm-up-time", "0.5", "--measurement-time", "1"] };
     done(bench(package).arg("--").args(shortly))?;
     let mut medians = Vec::new();
     collect(results, started, &mut medians)?;
