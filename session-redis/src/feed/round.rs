@@ -177,8 +177,9 @@ fn role(hello: &Value) -> Option<&str> {
     fields.iter().find_map(|(name, value)| (text(name)? == "role").then(|| text(value))?)
 }
 
-/// The lines of `CLUSTER INFO` one of which changes whenever another server takes over keys, or
-/// might.
+/// The lines of `CLUSTER INFO` one of which changes whenever a server that is not listened to takes
+/// over keys, or might. A slot that goes from one master to another need not show: both tell of
+/// their changes.
 fn membership(info: &Value) -> Option<Vec<String>> {
     let lines = text(info)?.lines().filter(|line| {
         ["cluster_current_epoch:", "cluster_known_nodes:", "cluster_size:", "cluster_state:"]
