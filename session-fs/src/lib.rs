@@ -44,6 +44,8 @@
 //! than 256 KiB to read, a lock that is held, and every sync go to the pool of blocking threads, in
 //! one hop. A touch, and a small write into a file that was just read from the page cache, are made
 //! where they are: they copy some hundred bytes within the cache, and a hop costs more than that.
+//! Files are opened with `O_NOATIME` where the system allows it (their owner, or root): they are
+//! dated ahead, to the end of their session, and `relatime` would write the inode at every read.
 //!
 //! Whether such a write would wait is not asked: ext4 cannot tell (`RWF_NOWAIT` is for its reads
 //! alone). It waits while the file system is frozen, or its journal full, or when the system slows

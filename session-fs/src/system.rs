@@ -73,7 +73,12 @@ impl Calls for System {
     ) -> Result<OwnedFd, Errno> {
         let (flags, mode) = flags(how);
         if patience == Patience::Blocking {
-            return retry_on_intr(|| fs::openat(folder, path, flags, mode));
+            let open = |flags| retry_on_intr(|| fs::openat(folder, path, flags, mode));
+            #[cfg(target_os = "linux")]
+            if self.linux && how != Open::Folder {
+                return linux::without_access_times(flags, open);
+            }
+            return open(flags);
         }
         #[cfg(target_os = "linux")]
         if self.linux {
@@ -227,6 +232,22 @@ mod linux {
         fs::fstatfs(folder).map(kind).is_ok_and(|kind| LOCAL.contains(&kind))
     }
 
+    /// Opens a file so that reading it leaves no trace, if the system lets this user.
+    ///
+    /// `relatime`, the default of mounts, spares the access time of what was read since it last
+    /// changed. A session's file is dated ahead, to its end: to the kernel it always changed since,
+    /// and each read would write its inode.
+    pub(super) fn without_access_times(
+        flags: OFlags,
+        open: impl Fn(OFlags) -> Result<OwnedFd, Errno>,
+    ) -> Result<OwnedFd, Errno> {
+        match open(flags | OFlags::NOATIME) {
+            // It is for the owner of a file, and for root.
+            Err(Errno::PERM) => open(flags),
+            result => result,
+        }
+    }
+
     /// Opens what is in the cache of names, or says `AGAIN`.
     pub(super) fn open_cached(
         folder: BorrowedFd<'_>,
@@ -234,7 +255,8 @@ mod linux {
         flags: OFlags,
     ) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        fs::openat2(folder, path, flags, Mode::empty(), resolve).map_err(|error| match error {
+        let open = |flags| fs::openat2(folder, path, flags, Mode::empty(), resolve);
+        without_access_times(flags, open).map_err(|error| match error {
             // An old kernel, or a sandbox that does not know the call.
             Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
             error => error,
