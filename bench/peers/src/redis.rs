@@ -1,6 +1,7 @@
 //! A Redis server of our own, for as long as the run lasts.
 
 use std::{
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -35,6 +36,23 @@ impl Redis {
             std::thread::yield_now();
         }
         Ok(Some(redis))
+    }
+
+    /// The processor time it has used so far.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let mut questions = TcpStream::connect(self.url.trim_start_matches("redis://"))?;
+        questions.write_all(b"INFO cpu\r\n")?;
+        let mut answers = BufReader::new(questions);
+        let mut line = String::new();
+        answers.read_line(&mut line)?;
+        let mut info = vec![0; line.trim_start_matches('$').trim().parse()?];
+        answers.read_exact(&mut info)?;
+        let info = String::from_utf8_lossy(&info);
+        let seconds = |name: &str| -> Result<f64> {
+            let value = info.lines().find_map(|line| line.strip_prefix(name));
+            Ok(value.ok_or("Redis does not tell its processor time")?.parse()?)
+        };
+        Ok(Duration::try_from_secs_f64(seconds("used_cpu_sys:")? + seconds("used_cpu_user:")?)?)
     }
 }
 

@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that measures prints")]
 
+mod parallel;
 mod records;
 mod room;
 mod timing;
@@ -26,7 +27,7 @@ use session_core::{Expect, MemorySessionManager, Outcome, SessionManager};
 use session_fs::{FileBackedSessionManager, FsConfig};
 use tokio::runtime::{Builder, Runtime};
 
-type Done<T = ()> = Result<T, Box<dyn Error>>;
+type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The stores, in the order they need: the caches use what the files hold.
 const STORES: [&str; 4] =
@@ -59,7 +60,7 @@ fn main() -> Done {
         }
         before = sessions;
     }
-    Ok(())
+    parallel::empty(folder.path())
 }
 
 /// `before`: how many there are in the folder already.
@@ -80,7 +81,9 @@ fn measure(store: &str, before: u64, sessions: u64, folder: &Path) -> Done<Vec<S
             values.push(each("memory", room::resident()?.saturating_sub(empty), sessions));
         }
         "files" => {
-            create(&runtime, &*manager, before..sessions)?;
+            parallel::share(before..sessions, |numbers| {
+                create(&Builder::new_current_thread().build()?, &*manager, numbers)
+            })?;
             values.push(each("disk", room::on_disk(folder)?, sessions));
         }
         _ => {

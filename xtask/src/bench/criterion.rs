@@ -19,7 +19,7 @@ use crate::{cargo::Package, json::Json};
 pub(crate) fn measure(plan: &Plan<'_>, results: &Path) -> Result<Vec<Median>, String> {
     let mut medians = Vec::new();
     for package in &plan.packages {
-        medians.extend(run(package, plan.quick, results)?);
+        medians.extend(run(plan, package, results)?);
     }
     Ok(medians)
 }
@@ -32,7 +32,7 @@ pub(crate) fn complete(
     mut step: impl FnMut(Duration, &str),
 ) -> Result<(), String> {
     for package in missing(plan, cells) {
-        for it in run(package, plan.quick, results)? {
+        for it in run(plan, package, results)? {
             let key = ["median", package.name(), &it.group, &it.function, &it.value];
             cells.add(&key, &[("nanoseconds".to_owned(), it.nanoseconds)])?;
         }
@@ -82,12 +82,15 @@ pub(crate) fn read(cells: &Cells) -> Vec<Median> {
     found
 }
 
-fn run(package: &Package, quick: bool, results: &Path) -> Result<Vec<Median>, String> {
+fn run(plan: &Plan<'_>, package: &Package, results: &Path) -> Result<Vec<Median>, String> {
     let started = stamp(results)?;
     // Less than criterion takes by itself: the whole report is to be had within twenty minutes.
-    let shortly: &[_] =
-        if quick { &["--quick"] } else { &["--warm-up-time", "0.5", "--measurement-time", "1"] };
-    done(bench(package).arg("--").args(shortly))?;
+    let shortly: &[_] = if plan.quick {
+        &["--quick"]
+    } else {
+        &["--warm-up-time", "0.3", "--measurement-time", "0.6"]
+    };
+    done(bench(plan, &[package]).arg("--").args(shortly))?;
     let mut medians = Vec::new();
     collect(results, started, &mut medians)?;
     if medians.is_empty() {

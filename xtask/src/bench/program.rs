@@ -19,9 +19,9 @@ pub(crate) fn build(plan: &Plan<'_>, target: &Path) -> Result<(), String> {
         println!("== building the stores");
         done(plain().arg("build").args(SCALE))?;
     }
-    for package in &plan.packages {
-        println!("== building the benchmarks of {}", package.name());
-        done(bench(package).arg("--no-run"))?;
+    if !plan.packages.is_empty() {
+        println!("== building the benchmarks");
+        done(bench(plan, &plan.packages).arg("--no-run"))?;
     }
     Ok(())
 }
@@ -47,11 +47,16 @@ fn plain() -> Command {
     command
 }
 
-/// The benchmarks of a crate.
-pub(crate) fn bench(package: &Package) -> Command {
+/// The benchmarks of `packages`. All packages of the plan are named each time: for others, cargo
+/// would build what they share with other features, and so again. No two of them have a benchmark of
+/// the same name.
+pub(crate) fn bench(plan: &Plan<'_>, packages: &[&Package]) -> Command {
     let mut command = plain();
-    command.args(["bench", "--all-features", "--package", package.name()]);
-    for bench in package.targets("bench") {
+    command.args(["bench", "--all-features"]);
+    for package in &plan.packages {
+        command.args(["--package", package.name()]);
+    }
+    for bench in packages.iter().flat_map(|package| package.targets("bench")) {
         command.args(["--bench", bench]);
     }
     command

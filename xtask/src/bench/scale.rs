@@ -31,7 +31,7 @@ pub(crate) fn expected(plan: &Plan<'_>, cells: &Cells) -> Vec<Duration> {
 fn expected_of(sessions: u64, store: &str) -> Duration {
     let each = match store {
         "memory" => 2,
-        "files" => 80,
+        "files" => 60,
         _ => 15,
     };
     Duration::from_secs(2) + Duration::from_micros(each * sessions)

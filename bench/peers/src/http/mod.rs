@@ -12,6 +12,7 @@ use std::{
     fs,
     io::{BufRead, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -85,7 +86,7 @@ struct Stand {
     /// Some of them.
     looked_at: Vec<String>,
     /// After the server, which is to end first.
-    _redis: Option<Redis>,
+    redis: Option<Redis>,
 }
 
 impl Stand {
@@ -107,7 +108,7 @@ impl Stand {
         let looked_at = if peer.keeps_sessions() { CHECKED } else { 0 };
         let step = SESSIONS / CHECKED;
         let looked_at = all.into_iter().step_by(step).take(looked_at).collect();
-        Ok(Self { server, cookies, looked_at, _redis: redis })
+        Ok(Self { server, cookies, looked_at, redis })
     }
 
     fn measure(&mut self, handler: &str, folder: &Path, seconds: u32) -> Result<String> {
@@ -117,9 +118,9 @@ impl Stand {
             "write" => "/increment",
             _ => return Err("there is no such handler".into()),
         };
-        let before = self.server.cpu_time()?;
+        let before = self.cpu_time()?;
         let load = wrk::ask(&self.server.address, path, folder, &self.cookies, seconds)?;
-        let cpu = (self.server.cpu_time()? - before).as_secs_f64() * 1e6;
+        let cpu = (self.cpu_time()? - before).as_secs_f64() * 1e6;
         self.look()?;
         Ok(format!(
             "rate={:.1} p50={} p99={} cpu={:.4}",
@@ -128,6 +129,12 @@ impl Stand {
             load.p99,
             cpu / load.requests as f64
         ))
+    }
+
+    /// Of the server, and of its Redis: who hands work to another process has not saved it.
+    fn cpu_time(&mut self) -> Result<Duration> {
+        let redis = self.redis.as_ref().map(Redis::cpu_time).transpose()?;
+        Ok(self.server.cpu_time()? + redis.unwrap_or_default())
     }
 
     /// Whether the cookies still name sessions: a server that has lost them is quick.

@@ -95,11 +95,11 @@ pub(crate) fn section(servers: &[Server], cells: &Cells) -> Option<Section> {
         "Each server is a process with one worker on one core; wrk, with 16 connections, and Redis \
          are on another. {TURNS} Every request carries one of the cookies of 1,000 sessions of \
          five values; `plain` does not touch the session, `read` reads a counter and `write` \
-         increments it. {medians} Processor time is that of the server's \
-         process, all threads, and not that of Redis; above bare is what the same framework \
-         without sessions did not take for the same answer in the same round. What survives is \
-         what was answered: `memory` ends with the process, `process crash` survives its end in \
-         any way, `power loss` that of the machine."
+         increments it. {medians} Processor time is that of the server's process, all threads, \
+         and of its Redis, if it has one; above bare is what the same framework without sessions \
+         did not take for the same answer in the same round. What survives is what was answered: \
+         `memory` ends with the process, `process crash` survives its end in any way, `power \
+         loss` that of the machine."
     ))];
     blocks.push(Block::Text(
         "**Processor time for a request, as a multiple of that of the bare framework**".to_owned(),
