@@ -24,8 +24,8 @@ pub(crate) fn share(numbers: Range<u64>, work: impl Fn(Range<u64>) -> Done + Syn
     })
 }
 
-/// Removes the folders three levels down, where the files of a store are: its own folder, `records`, and
-/// the parts of that.
+/// Removes the folders three levels down, where the files of a store are: under its own folder and
+/// `records`.
 pub(crate) fn empty(folder: &Path) -> Done {
     let mut deep = vec![folder.to_path_buf()];
     for _ in 0..3 {

@@ -48,8 +48,8 @@ fn plain() -> Command {
 }
 
 /// The benchmarks of `packages`. All packages of the plan are named each time: for others, cargo
-/// would build what they share with other features, and so again. No two of them have a benchmark of
-/// the same name.
+/// would build what they share with other features, and so again. No two of them have a benchmark
+/// of the same name.
 pub(crate) fn bench(plan: &Plan<'_>, packages: &[&Package]) -> Command {
     let mut command = plain();
     command.args(["bench", "--all-features"]);
