@@ -182,7 +182,7 @@ fn shuffled(n: usize) -> impl Iterator<Item = usize> {
 
 fn short() -> Criterion {
     Criterion::default()
-        .sample_size(20)
+        .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1_500))
 }

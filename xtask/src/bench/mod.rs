@@ -71,11 +71,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     if let Some(load) = load {
         load.complete(&plan, &mut cells, &mut step)?;
     }
-    scale::complete(&plan, &data, &mut cells, &mut step)?;
-    fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let stores = scale::complete(&plan, &data, &mut cells, &mut step)?;
     let report = report::write(&folder, &plan, &machine, &cells)?;
     println!("\n{}\n{}\n{}", report.ratios, report.html.display(), report.markdown.display());
-    Ok(())
+    if let Some(stores) = stores {
+        println!("\nThat is all. The files of the stores are being removed.");
+        stores.end()?;
+    }
+    fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))
 }
 
 /// What servers and stores write to while they are measured: on the disk that the project is on,

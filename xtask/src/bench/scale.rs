@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use super::{
     cells::{self, Cells},
     plan::Plan,
-    program::stores,
+    program::{Program, stores},
 };
 
 /// The stores that are measured, as the program names them.
@@ -37,19 +37,26 @@ fn expected_of(sessions: u64, store: &str) -> Duration {
     Duration::from_secs(2) + Duration::from_micros(each * sessions)
 }
 
-/// Measures what is missing; `step` is told of each size.
+/// Measures what is missing; `step` is told of each size. What is returned removes the files yet: a
+/// million take a while.
 pub(crate) fn complete(
     plan: &Plan<'_>,
     data: &Path,
     cells: &mut Cells,
     mut step: impl FnMut(Duration, &str),
-) -> Result<(), String> {
+) -> Result<Option<Program>, String> {
     let sizes = missing(plan, cells);
     if sizes.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut program = stores(data, &sizes)?;
-    while let Some(line) = program.line()? {
+    for _ in 0..sizes.len() * STORES.len() {
+        let Some(line) = program.line()? else {
+            return Err(match program.end() {
+                Ok(()) => "the stores were not measured to the end".to_owned(),
+                Err(error) => format!("the stores were not measured to the end: {error}"),
+            });
+        };
         let wrong = || format!("`{line}` is no measurement of a store");
         let [size, store, values] = line.split('\t').collect::<Vec<_>>()[..] else {
             return Err(wrong());
@@ -58,5 +65,5 @@ pub(crate) fn complete(
         let sessions = size.parse().map_err(|_| wrong())?;
         step(expected_of(sessions, store), &format!("{size} sessions: {store}"));
     }
-    program.end().map_err(|error| format!("the stores were not measured to the end: {error}"))
+    Ok(Some(program))
 }
