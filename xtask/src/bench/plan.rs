@@ -20,6 +20,10 @@ pub(crate) struct Plan<'a> {
 /// The words for the parts.
 const PARTS: [&str; 3] = ["limits", "http", "scale"];
 
+/// A quick run leaves these out unless they are named: what they are measured beside takes minutes
+/// to build.
+const SLOW_TO_BUILD: [&str; 2] = ["session-actix", "session-cache"];
+
 impl<'a> Plan<'a> {
     pub(crate) fn new(args: &[String], packages: &'a [Package]) -> Result<Self, String> {
         let with_benches: Vec<_> =
@@ -49,7 +53,10 @@ impl<'a> Plan<'a> {
         }
         let only_crates = !named.is_empty();
         let wants = |part| parts.contains(&part) || parts.is_empty() && !only_crates;
-        let packages = if wants("limits") { with_benches } else { named };
+        let mut packages = if wants("limits") { with_benches } else { named };
+        if quick && !only_crates {
+            packages.retain(|package| !SLOW_TO_BUILD.contains(&package.name()));
+        }
         Ok(Self { quick, fresh, only_crates, packages, http: wants("http"), scale: wants("scale") })
     }
 
@@ -81,7 +88,8 @@ mod tests {
                 format!(r#"{{"name":"{name}","targets":[{{"name":"x","kind":["{kind}"]}}]}}"#);
             Package(Json::parse(&text).expect("JSON"))
         };
-        vec![package("one", "bench"), package("two", "bench"), package("none", "lib")]
+        let slow = package("session-cache", "bench");
+        vec![package("one", "bench"), package("two", "bench"), package("none", "lib"), slow]
     }
 
     /// Whether only crates are measured, how many, and whether servers and scale are.
@@ -94,15 +102,21 @@ mod tests {
 
     #[test]
     fn nothing_named_is_everything() {
-        assert_eq!(plan(&[]), Ok((false, 2, true, true)));
+        assert_eq!(plan(&[]), Ok((false, 3, true, true)));
+    }
+
+    #[test]
+    fn a_quick_run_leaves_out_what_takes_long_to_build_unless_it_is_named() {
         assert_eq!(plan(&["--quick", "--fresh"]), Ok((false, 2, true, true)));
+        assert_eq!(plan(&["--quick", "limits"]), Ok((false, 2, false, false)));
+        assert_eq!(plan(&["--quick", "session-cache"]), Ok((true, 1, false, false)));
     }
 
     #[test]
     fn parts_and_crates_are_named() {
         assert_eq!(plan(&["two", "--quick"]), Ok((true, 1, false, false)));
         assert_eq!(plan(&["http"]), Ok((false, 0, true, false)));
-        assert_eq!(plan(&["scale", "limits"]), Ok((false, 2, false, true)));
+        assert_eq!(plan(&["scale", "limits"]), Ok((false, 3, false, true)));
     }
 
     #[test]
