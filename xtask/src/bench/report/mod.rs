@@ -82,10 +82,10 @@ fn about(plan: &Plan<'_>, machine: &Machine) -> Section {
     }
     let mut blocks = vec![Block::Table(table)];
     if plan.quick {
-        let line = "A quick run, for a first look: one round where the full one takes the median of \
-                    three, up to 10,000 sessions where that goes to 1,000,000, and without what \
-                    takes long to build: the servers on Redis and on SQLite, and the benchmarks of \
-                    session-actix and session-cache.";
+        let line = "A quick run, for a first look: servers alone unless other parts were named, in \
+                    one round where the full one takes the median of three, stores of up to 10,000 \
+                    sessions where that goes to 1,000,000, and without the servers that take long \
+                    to build, which are those on Redis and on SQLite.";
         blocks.push(Block::Text(line.to_owned()));
     }
     Section { title: "This run".to_owned(), blocks }
