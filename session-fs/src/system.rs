@@ -288,3 +288,41 @@ fn sync_data(file: BorrowedFd<'_>) -> Result<(), Errno> {
 fn sync_data(file: BorrowedFd<'_>) -> Result<(), Errno> {
     retry_on_intr(|| fs::fcntl_fullfsync(file))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{fs::File, os::fd::AsFd as _};
+
+    use rustix::fs::{Mode, OFlags, fcntl_getfl, openat};
+
+    use super::{System, linux};
+    use crate::calls::{Calls as _, Errno, Open, Patience};
+
+    /// Whatever the mount does with access times.
+    #[test]
+    fn files_are_opened_without_access_times_whether_the_call_may_wait_or_not() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        File::create(folder.path().join("file")).expect("a file");
+        let root = File::open(folder.path()).expect("the folder");
+        for patience in [Patience::Inline, Patience::Blocking] {
+            for how in [Open::Read, Open::Write] {
+                let file = System::NATIVE.open(root.as_fd(), "file", how, patience);
+                let flags = fcntl_getfl(file.expect("it is ours")).expect("flags");
+                assert!(flags.contains(OFlags::NOATIME), "{how:?}, {patience:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_owner_is_opened_as_any_other() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let root = File::open(folder.path()).expect("the folder");
+        let opened = linux::without_access_times(OFlags::RDONLY, |flags| {
+            if flags.contains(OFlags::NOATIME) {
+                return Err(Errno::PERM);
+            }
+            openat(&root, ".", flags, Mode::empty())
+        });
+        assert!(opened.is_ok(), "{opened:?}");
+    }
+}
