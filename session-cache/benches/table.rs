@@ -1,4 +1,5 @@
-//! A hit, and an insert that makes another leave, beside the caches of the field.
+//! A hit, and an insert that makes another leave, of a stranger or of one that left not long ago,
+//! beside the caches of the field.
 //!
 //! `cargo bench -p session-cache --bench table`. All tables hold the same records under the same
 //! keys with the same hashing, and take turns: what disturbs the machine disturbs all of them.
@@ -26,7 +27,9 @@ use session_core::{Record, SessionId};
 use self::peers::{Dash, Moka, Quick, Table};
 
 const SIZES: [u64; 2] = [10_000, 1_000_000];
-const RECORD_BYTES: usize = 200;
+/// How long the records are, one after the other: 200 bytes in the mean. If all were as long, all
+/// would lie alike on the lines of the processor's cache, and it would be chance how.
+const RECORD_BYTES: [usize; 5] = [168, 184, 200, 216, 232];
 
 /// How many times a table is asked before it is another one's turn.
 const TURN: u32 = 50_000;
@@ -41,7 +44,8 @@ type Work<'a> = Box<dyn Fn(usize, usize, usize) -> Duration + 'a>;
 fn compare(criterion: &mut Criterion, title: &str, threads: usize, tables: &[(&str, Work<'_>)]) {
     let mut group = criterion.benchmark_group(title);
     let mut times = vec![Vec::new(); tables.len()];
-    let mut from = 0;
+    let mut order: Vec<_> = (0..tables.len()).collect();
+    let mut turn = 0;
     for (number, (name, _)) in tables.iter().enumerate() {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter_custom(|wanted| {
@@ -49,8 +53,14 @@ fn compare(criterion: &mut Criterion, title: &str, threads: usize, tables: &[(&s
                 // As often as it takes to be asked so many times, and then the time of just as many.
                 let turns = wanted.div_ceil(TURN.into());
                 for _ in 0..turns {
-                    from += TURN as usize;
-                    for (at, (_, work)) in tables.iter().enumerate() {
+                    turn += 1;
+                    // Whoever is asked for before the clock runs is not asked for again in the next
+                    // turn.
+                    let from = turn * TURN as usize / 2 * 3;
+                    // In an order that changes: whoever follows moka is slower now and then.
+                    order.swap(turn % tables.len(), turn * turn / 3 % tables.len());
+                    for &at in &order {
+                        let (_, work) = &tables[at];
                         // Of other records than the table before it, and what that one left in the
                         // processor's caches is gone.
                         let from = from + at * APART;
@@ -82,8 +92,7 @@ fn median(mut turns: Vec<Duration>) -> f64 {
 
 fn hits(criterion: &mut Criterion) {
     for entries in SIZES {
-        let records: Vec<_> =
-            (0..entries).map(|n| support::record(support::id(n), 1, RECORD_BYTES)).collect();
+        let records = records(entries);
         let ids: Vec<SessionId> = shuffled(records.len()).map(|at| *records[at].id()).collect();
         let tables = [
             (RecordTable::NAME, gets::<RecordTable>(&records, &ids)),
@@ -111,15 +120,16 @@ fn gets<'a, T: Table>(records: &[Arc<Record>], ids: &'a [SessionId]) -> Work<'a>
     })
 }
 
-fn inserts(criterion: &mut Criterion) {
+/// Inserts of sessions that no table remembers, round and round: the memories of those that left
+/// are shorter than a round.
+fn inserts_of_strangers(criterion: &mut Criterion) {
     for entries in SIZES {
-        // Twice as many as there is room for, round and round: each is gone when it comes again.
-        let records: Vec<_> =
-            (0..entries * 2).map(|n| support::record(support::id(n), 1, RECORD_BYTES)).collect();
+        let records = records((entries * 3).max(100_000));
+        let room = entries as usize;
         let tables = [
-            (RecordTable::NAME, puts::<RecordTable>(&records)),
-            (Quick::NAME, puts::<Quick>(&records)),
-            (Moka::NAME, puts::<Moka>(&records)),
+            (RecordTable::NAME, puts::<RecordTable>(&records, room)),
+            (Quick::NAME, puts::<Quick>(&records, room)),
+            (Moka::NAME, puts::<Moka>(&records, room)),
         ];
         for threads in [1, 2] {
             compare(criterion, &format!("insert-evict/{entries}/{threads}"), threads, &tables);
@@ -127,15 +137,34 @@ fn inserts(criterion: &mut Criterion) {
     }
 }
 
-fn puts<T: Table>(records: &[Arc<Record>]) -> Work<'_> {
-    let room = records.len() / 2;
+/// Inserts of sessions that left not long ago, which all tables remember and prefer to others.
+fn inserts_of_returners(criterion: &mut Criterion) {
+    for entries in SIZES {
+        let records = records(entries + entries / 5);
+        let room = entries as usize;
+        let tables = [
+            (RecordTable::NAME, puts::<RecordTable>(&records, room)),
+            (Quick::NAME, puts::<Quick>(&records, room)),
+        ];
+        for threads in [1, 2] {
+            compare(criterion, &format!("insert-again/{entries}/{threads}"), threads, &tables);
+        }
+    }
+}
+
+fn records(number: u64) -> Vec<Arc<Record>> {
+    let lengths = RECORD_BYTES.into_iter().cycle();
+    (0..number).zip(lengths).map(|(n, bytes)| support::record(support::id(n), 1, bytes)).collect()
+}
+
+fn puts<T: Table>(records: &[Arc<Record>], room: usize) -> Work<'_> {
     let table = T::with_capacity(room);
     for record in records {
         table.insert(record);
     }
     Box::new(move |threads, times, from| {
         on_threads(threads, |thread| {
-            let from = from + thread * room;
+            let from = from + thread * records.len() / threads;
             for at in 0..times {
                 table.insert(black_box(&records[(from + at) % records.len()]));
             }
@@ -187,5 +216,9 @@ fn short() -> Criterion {
         .measurement_time(Duration::from_millis(1_500))
 }
 
-criterion_group! { name = benches; config = short(); targets = hits, inserts }
+criterion_group! {
+    name = benches;
+    config = short();
+    targets = hits, inserts_of_strangers, inserts_of_returners
+}
 criterion_main!(benches);
