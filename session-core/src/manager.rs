@@ -1,6 +1,6 @@
 //! `SessionManager`: the contract between sessions and the places that keep them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -218,34 +218,70 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     fn watching(&self) -> Option<&dyn WatchSessions>;
 }
 
+/// What a method of a manager returns, written out.
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+// Not as async functions: each would put the future it hands on into a box of its own.
 macro_rules! forward {
     ($pointer:ident) => {
-        #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<T: SessionManager + ?Sized> SessionManager for $pointer<T> {
-            async fn exists(&self, id: &SessionId) -> Result<bool> {
-                T::exists(self, id).await
+            fn exists<'s, 'i, 'a>(&'s self, id: &'i SessionId) -> Answer<'a, bool>
+            where
+                's: 'a,
+                'i: 'a,
+                Self: 'a,
+            {
+                T::exists(self, id)
             }
 
-            async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-                T::get(self, id).await
+            fn get<'s, 'i, 'a>(&'s self, id: &'i SessionId) -> Answer<'a, Option<Arc<Record>>>
+            where
+                's: 'a,
+                'i: 'a,
+                Self: 'a,
+            {
+                T::get(self, id)
             }
 
-            async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-                T::put(self, record, expect).await
+            fn put<'s, 'r, 'a>(
+                &'s self,
+                record: &'r Arc<Record>,
+                expect: Expect,
+            ) -> Answer<'a, Outcome>
+            where
+                's: 'a,
+                'r: 'a,
+                Self: 'a,
+            {
+                T::put(self, record, expect)
             }
 
-            async fn touch(
-                &self,
-                id: &SessionId,
+            fn touch<'s, 'i, 'a>(
+                &'s self,
+                id: &'i SessionId,
                 version: Version,
                 expires_at: Timestamp,
-            ) -> Result<Outcome> {
-                T::touch(self, id, version, expires_at).await
+            ) -> Answer<'a, Outcome>
+            where
+                's: 'a,
+                'i: 'a,
+                Self: 'a,
+            {
+                T::touch(self, id, version, expires_at)
             }
 
-            async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-                T::remove(self, id, only).await
+            fn remove<'s, 'i, 'a>(
+                &'s self,
+                id: &'i SessionId,
+                only: Option<Version>,
+            ) -> Answer<'a, Removal>
+            where
+                's: 'a,
+                'i: 'a,
+                Self: 'a,
+            {
+                T::remove(self, id, only)
             }
 
             fn sweeping(&self) -> Option<&dyn SweepSessions> {
