@@ -51,8 +51,8 @@ pub(crate) struct Rotation {
     pub(crate) presented_at: Option<Timestamp>,
 }
 
-/// The body as postcard writes it. Field order is the format: a new field needs a new format
-/// number.
+/// The body up to the values, as postcard writes it. Field order is the format: a new field needs a
+/// new format number.
 #[derive(Deserialize, Serialize)]
 struct Wire<'a> {
     created_at: u64,
@@ -65,8 +65,6 @@ struct Wire<'a> {
     verifier: Verifier,
     token_at: u64,
     rotation: Option<WireRotation>,
-    #[serde(borrow)]
-    values: Vec<(&'a str, &'a serde_bytes::Bytes)>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -101,19 +99,14 @@ impl Contents {
                 salt: rotation.salt,
                 presented_at: rotation.presented_at.map(Timestamp::as_millis),
             }),
-            values: self
-                .data
-                .values
-                .iter()
-                .map(|(key, value)| (key, serde_bytes::Bytes::new(value)))
-                .collect(),
         };
         let failed = |message| Error::new(ErrorKind::Codec, "core", message);
         let nonce: [u8; NONCE_BYTES] = random::bytes()?;
-        let mut sealed = Vec::with_capacity(256 + self.data.values.bytes());
+        let mut sealed = Vec::with_capacity(256 + self.data.values.encoded_len());
         sealed.extend_from_slice(&nonce);
         let mut sealed = postcard::to_extend(&wire, sealed)
             .map_err(|error| failed("the session cannot be encoded").with_source(error))?;
+        self.data.values.append_to(&mut sealed);
         let tag = key
             .seal(&nonce, &header, &mut sealed[NONCE_BYTES..])
             .ok_or_else(|| failed("the session is too large to be sealed"))?;
@@ -131,8 +124,7 @@ impl Contents {
         let (body, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
         let mut plain = body.to_vec();
         key.open(nonce, &header, &mut plain, tag)?;
-        let plain = Bytes::from(plain);
-        let wire: Wire<'_> = postcard::from_bytes(&plain).ok()?;
+        let (wire, values) = postcard::take_from_bytes::<Wire<'_>>(&plain).ok()?;
         Some(Self {
             created_at: Timestamp::from_millis(wire.created_at),
             principal: wire.principal.map(Arc::from),
@@ -147,12 +139,7 @@ impl Contents {
             data: Data {
                 permanent: wire.permanent,
                 label: wire.label.map(Arc::from),
-                values: Values::from_entries(
-                    wire.values
-                        .into_iter()
-                        .map(|(key, value)| (Arc::from(key), plain.slice_ref(value)))
-                        .collect(),
-                ),
+                values: Values::read(values)?,
             },
         })
     }

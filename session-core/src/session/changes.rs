@@ -19,7 +19,7 @@ pub(crate) enum Change {
 impl Change {
     pub(crate) fn apply(&self, data: &mut Data) {
         match self {
-            Self::Set(key, value) => data.values.set(key, value.clone()),
+            Self::Set(key, value) => data.values.set(key, value),
             Self::Remove(key) => {
                 data.values.remove(key);
             }

@@ -29,8 +29,8 @@ impl ManagedSession {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): what is stored cannot be read as `T`. It
     /// stays as it is.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let found = self.lock().data(|data| data.values.get(key).cloned());
-        found.as_deref().map(value::decode).transpose()
+        let values = self.lock().data(|data| data.values.clone());
+        values.get(key).map(value::decode).transpose()
     }
 
     /// Whether anything is stored under `key`.
@@ -45,10 +45,8 @@ impl ManagedSession {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): one of them cannot be read as `T`; take a
     /// type that reads everything, such as `serde_json::Value`.
     pub fn entries<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>> {
-        let entries: Vec<_> = self.lock().data(|data| {
-            data.values.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
-        });
-        entries.into_iter().map(|(key, bytes)| Ok((key, value::decode(&bytes)?))).collect()
+        let values = self.lock().data(|data| data.values.clone());
+        values.iter().map(|(key, value)| Ok((key.to_owned(), value::decode(value)?))).collect()
     }
 
     /// How many values there are.

@@ -48,9 +48,9 @@ impl ManagedSession {
     /// the same. [`ErrorKind::Finished`](crate::ErrorKind::Finished) as in
     /// [`remove`](Self::remove).
     pub fn remove_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let found = self.lock().data(|data| data.values.get(key).cloned());
+        let values = self.lock().data(|data| data.values.clone());
         self.remove(key)?;
-        found.as_deref().map(value::decode).transpose()
+        values.get(key).map(value::decode).transpose()
     }
 
     /// Removes all values. Principal, label and lifetime stay; see [`purge`](Self::purge).
@@ -172,9 +172,9 @@ impl ManagedSession {
     {
         let mut result = None;
         let mut edit = |data: &mut Data| {
-            let before = data.values.get(key).map(|bytes| value::decode(bytes)).transpose()?;
+            let before = data.values.get(key).map(value::decode).transpose()?;
             let after = change(before);
-            data.values.set(&key.into(), value::encode(&after)?);
+            data.values.set(key, &value::encode(&after)?);
             result = Some(after);
             Ok(())
         };
@@ -200,7 +200,7 @@ impl ManagedSession {
     pub async fn take<T: DeserializeOwned + Send>(&self, key: &str) -> Result<Option<T>> {
         let mut result = Some(None);
         let mut edit = |data: &mut Data| {
-            let found = data.values.get(key).map(|bytes| value::decode(bytes)).transpose()?;
+            let found = data.values.get(key).map(value::decode).transpose()?;
             data.values.remove(key);
             result = Some(found);
             Ok(())
@@ -216,20 +216,16 @@ impl ManagedSession {
 
     fn set(&self, state: &mut State, key: &str, bytes: Bytes) -> Result<()> {
         check_open(state)?;
-        if state.data(|data| data.values.get(key) == Some(&bytes)) {
+        if state.data(|data| data.values.get(key) == Some(&*bytes)) {
             return Ok(());
         }
-        let key: Arc<str> = key.into();
         let view = state.view();
-        let before = view.values.get(&key).cloned();
-        view.values.set(&key, bytes.clone());
+        let before = view.values.clone();
+        view.values.set(key, &bytes);
         let checked = self.interface().shared().check_size(view);
-        match (&checked, before) {
-            (Ok(()), _) => state.changes.push(Change::Set(key, bytes)),
-            (Err(_), Some(before)) => view.values.set(&key, before),
-            (Err(_), None) => {
-                view.values.remove(&key);
-            }
+        match &checked {
+            Ok(()) => state.changes.push(Change::Set(key.into(), bytes)),
+            Err(_) => view.values = before,
         }
         checked
     }
