@@ -72,17 +72,22 @@ async fn write(session: Session) -> session_actix::Result<HttpResponse> {
 }
 
 fn requests(criterion: &mut Criterion) {
-    let folders = [(); 3].map(|()| tempfile::tempdir().expect("there is room for files"));
-    let [first, second, third] = folders.each_ref().map(TempDir::path);
+    let folder = tempfile::tempdir().expect("there is room for files");
     let runtime = Runtime::new().expect("a runtime starts");
     let mut contestants = runtime.block_on(async {
         let mut all = vec![bare().await];
-        all.extend(on("memory", MemorySessionManager::new()).await);
-        all.extend(on("files", files(first)).await);
-        let exclusive = CachingSessionManager::new(files(second), Coherence::Exclusive);
-        all.extend(on("files, cached exclusive", exclusive.expect("it needs no ability")).await);
-        let checked = CachingSessionManager::new(files(third), Coherence::Checked);
-        all.extend(on("files, cached checked", checked.expect("files have versions")).await);
+        all.extend(on("memory", |_| MemorySessionManager::new(), &folder).await);
+        all.extend(on("files", files, &folder).await);
+        let exclusive = |folder: &Path| {
+            CachingSessionManager::new(files(folder), Coherence::Exclusive)
+                .expect("it needs no ability")
+        };
+        all.extend(on("files, cached exclusive", exclusive, &folder).await);
+        let checked = |folder: &Path| {
+            CachingSessionManager::new(files(folder), Coherence::Checked)
+                .expect("files have versions")
+        };
+        all.extend(on("files, cached checked", checked, &folder).await);
         all
     });
     for at in 0..contestants.len() {
@@ -111,6 +116,7 @@ fn requests(criterion: &mut Criterion) {
 }
 
 fn files(folder: &Path) -> FileBackedSessionManager {
+    std::fs::create_dir_all(folder).expect("the folder can be made");
     FileBackedSessionManager::new(folder).expect("the folder can be written")
 }
 
@@ -122,29 +128,35 @@ async fn bare() -> Contestant {
     Contestant::new("actix-web alone", "/plain", app, vec![cookie.expect("these are digits")])
 }
 
-/// The three handlers with sessions in `manager`.
-async fn on(name: &'static str, manager: impl SessionManager) -> Vec<Contestant> {
+/// The three handlers, each with sessions in a manager of its own: the writes of one would be news
+/// to the others' caches.
+async fn on<M: SessionManager>(
+    name: &'static str,
+    manager: impl Fn(&Path) -> M,
+    folder: &TempDir,
+) -> Vec<Contestant> {
     let secret: Vec<u8> = (0..32).collect();
-    let key = SigningKey::hmac_sha256(secret).expect("32 different bytes are a key");
-    let sessions = SessionMiddleware::new(manager, key).expect("the settings are valid");
-    let mut cookies = Vec::with_capacity(SESSIONS);
-    for _ in 0..SESSIONS {
-        let visitor = Visitor::with(&sessions, async |session| {
-            session.insert("n", 0)?;
-            session.insert("name", "of a usual length")?;
-            session.bind("a principal").await
-        });
-        cookies.push(visitor.await.expect("the manager stores").cookie().1);
-    }
     let mut contestants = Vec::new();
     for path in ["/plain", "/read", "/write"] {
+        let key = SigningKey::hmac_sha256(&secret).expect("32 different bytes are a key");
+        let manager = manager(&folder.path().join(name).join(&path[1..]));
+        let sessions = SessionMiddleware::new(manager, key).expect("the settings are valid");
+        let mut cookies = Vec::with_capacity(SESSIONS);
+        for _ in 0..SESSIONS {
+            let visitor = Visitor::with(&sessions, async |session| {
+                session.insert("n", 0)?;
+                session.insert("name", "of a usual length")?;
+                session.bind("a principal").await
+            });
+            cookies.push(visitor.await.expect("the manager stores").cookie().1);
+        }
         let app = App::new()
             .wrap(sessions.clone())
             .route("/plain", web::get().to(plain))
             .route("/read", web::get().to(read))
             .route("/write", web::get().to(write));
         let app = boxed(test::init_service(app).await);
-        contestants.push(Contestant::new(name, path, app, cookies.clone()));
+        contestants.push(Contestant::new(name, path, app, cookies));
     }
     contestants
 }
@@ -190,8 +202,11 @@ impl Contestant {
             .map(|_| {
                 // A prime, so that neighbours in time are none in memory.
                 self.next = (self.next + 379) % self.cookies.len();
-                let cookie = (COOKIE, self.cookies[self.next].clone());
-                TestRequest::with_uri(self.path).insert_header(cookie).to_request()
+                // A copy, as a server has it from its socket; `cookies` is long out of the
+                // processor's caches.
+                let cookie = HeaderValue::from_bytes(self.cookies[self.next].as_bytes())
+                    .expect("it is a value");
+                TestRequest::with_uri(self.path).insert_header((COOKIE, cookie)).to_request()
             })
             .collect();
         let started = Instant::now();
