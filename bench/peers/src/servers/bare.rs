@@ -1,36 +1,85 @@
 //! The servers themselves, with handlers that answer as much and know of no session.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    App, HttpServer,
+    rt::System,
+    web::{self, ServiceConfig},
 };
 
 use super::Server;
 use crate::Result;
 
-pub fn actix(workers: usize) -> Result<Server> {
-    use actix_web::{App, HttpServer, rt::System, web};
+type Total = web::Data<AtomicU64>;
 
+pub fn actix(workers: usize) -> Result<Server> {
+    serve(workers, |routes| {
+        routes
+            .route("/plain", web::post().to(async || "ok"))
+            .route("/count", web::post().to(count))
+            .route("/increment", web::post().to(increment));
+    })
+}
+
+/// A yardstick: handlers that besides work for some microseconds, and ask nothing of the system.
+pub fn working(workers: usize, micros: [u64; 3]) -> Result<Server> {
+    let [plain, read, write] = micros.map(Duration::from_micros);
+    serve(workers, move |routes| {
+        routes
+            .route(
+                "/plain",
+                web::post().to(move || async move {
+                    work(plain);
+                    "ok"
+                }),
+            )
+            .route(
+                "/count",
+                web::post().to(move |total| async move {
+                    work(read);
+                    count(total).await
+                }),
+            )
+            .route(
+                "/increment",
+                web::post().to(move |total| async move {
+                    work(write);
+                    increment(total).await
+                }),
+            );
+    })
+}
+
+fn work(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {}
+}
+
+async fn count(total: Total) -> String {
+    total.load(Relaxed).to_string()
+}
+
+async fn increment(total: Total) -> String {
+    (total.fetch_add(1, Relaxed) + 1).to_string()
+}
+
+fn serve(
+    workers: usize,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<Server> {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         System::new().block_on(async move {
-            let total = web::Data::new(AtomicU64::new(1));
+            let total = Total::new(AtomicU64::new(1));
             let server = HttpServer::new(move || {
-                App::new()
-                    .app_data(total.clone())
-                    .route("/plain", web::post().to(async || "ok"))
-                    .route(
-                        "/count",
-                        web::post().to(async |total: web::Data<AtomicU64>| {
-                            total.load(Relaxed).to_string()
-                        }),
-                    )
-                    .route(
-                        "/increment",
-                        web::post().to(async |total: web::Data<AtomicU64>| {
-                            (total.fetch_add(1, Relaxed) + 1).to_string()
-                        }),
-                    )
+                App::new().app_data(total.clone()).configure(routes.clone())
             })
             .workers(workers)
             .bind("127.0.0.1:0")

@@ -19,6 +19,7 @@ pub use gate::Gate;
 pub enum Peer {
     BareActix,
     BareAxum,
+    Working,
     OursMemory,
     Ours,
     OursSynced,
@@ -55,6 +56,7 @@ impl Peer {
     const ALL: &[Self] = &[
         Self::BareActix,
         Self::BareAxum,
+        Self::Working,
         Self::OursMemory,
         Self::Ours,
         Self::OursSynced,
@@ -109,7 +111,7 @@ impl Peer {
     }
 
     pub fn keeps_sessions(self) -> bool {
-        !matches!(self, Self::BareActix | Self::BareAxum)
+        !matches!(self, Self::BareActix | Self::BareAxum | Self::Working)
     }
 
     pub fn is_ours(self) -> bool {
@@ -141,7 +143,7 @@ impl Peer {
     /// What an acknowledged write outlives.
     pub fn durability(self) -> &'static str {
         match self {
-            Self::BareActix | Self::BareAxum => "",
+            Self::BareActix | Self::BareAxum | Self::Working => "",
             Self::OursMemory | Self::TowerMemory | Self::TowerMoka => "memory",
             // Redis does not write to a disk here, and is another process.
             Self::Ours
@@ -161,6 +163,7 @@ impl Peer {
         match self {
             Self::BareActix => "bare actix-web",
             Self::BareAxum => "bare axum",
+            Self::Working => "actix-web that works 2, 8 and 20 us",
             Self::OursMemory => "session-core, memory",
             Self::Ours => "session-fs",
             Self::OursSynced => "session-fs, Synced",
@@ -201,6 +204,7 @@ impl Peer {
         match self {
             Self::BareActix => bare::actix(workers),
             Self::BareAxum => bare::axum(workers),
+            Self::Working => bare::working(workers, [2, 8, 20]),
             Self::OursMemory => ours::memory(workers),
             Self::Ours => ours::files(Durability::Buffered, None, workers),
             Self::OursSynced => ours::files(Durability::Synced, None, workers),
