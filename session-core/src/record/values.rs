@@ -1,6 +1,6 @@
 //! The values of a session: keys to encoded bytes.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{cmp::Ordering, fmt, ops::Range, sync::Arc};
 
 /// Counted for each value beside its key and encoded bytes.
 const ENTRY_BYTES: usize = 32;
@@ -12,7 +12,9 @@ const ENTRY_BYTES: usize = 32;
 /// is one reference count, and sealing takes them as they are.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub(crate) struct Values {
-    pairs: Arc<[u8]>,
+    /// `None` without any: an empty `Arc<[u8]>` would be the same one for all threads, and they
+    /// would fight over its count.
+    pairs: Option<Arc<[u8]>>,
     len: usize,
     /// Bytes of all keys and values.
     content: usize,
@@ -32,16 +34,16 @@ impl Values {
             if std::str::from_utf8(pair.key).is_err() || last.is_some_and(|last| pair.key <= last) {
                 return None;
             }
-            content += pair.key.len() + pair.value.len();
+            content += pair.content();
             last = Some(pair.key);
         }
-        Some(Self { pairs: rest[..pairs.at].into(), len, content })
+        Some(Self { pairs: shared(&rest[..pairs.at]), len, content })
     }
 
     /// Writes their number and themselves.
     pub(crate) fn append_to(&self, body: &mut Vec<u8>) {
         append_length(body, self.len);
-        body.extend_from_slice(&self.pairs);
+        body.extend_from_slice(self.stored());
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
@@ -49,31 +51,17 @@ impl Values {
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &[u8]) {
-        let mut pair = Vec::with_capacity(2 * MAX_LENGTH_BYTES + key.len() + value.len());
-        append(&mut pair, key.as_bytes());
-        append(&mut pair, value);
-        let place = match self.find(key) {
-            Ok(old) => {
-                let (place, content) = (old.range, old.key.len() + old.value.len());
-                self.len -= 1;
-                self.content -= content;
-                place
-            }
-            Err(at) => at..at,
-        };
-        self.replace(place, &pair);
-        self.len += 1;
-        self.content += key.len() + value.len();
+        *self = self.with(self.find(key), Some((key, value)));
     }
 
     /// Whether it was there.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let Ok(pair) = self.find(key) else { return false };
-        let (place, content) = (pair.range, pair.key.len() + pair.value.len());
-        self.replace(place, &[]);
-        self.len -= 1;
-        self.content -= content;
-        true
+        let found = self.find(key);
+        let was_there = found.is_ok();
+        if was_there {
+            *self = self.with(found, None);
+        }
+        was_there
     }
 
     pub(crate) fn clear(&mut self) {
@@ -100,26 +88,56 @@ impl Values {
 
     /// How long what [`append_to`](Self::append_to) writes is at most.
     pub(crate) fn encoded_len(&self) -> usize {
-        MAX_LENGTH_BYTES + self.pairs.len()
+        MAX_LENGTH_BYTES + self.stored().len()
     }
 
-    fn replace(&mut self, place: Range<usize>, with: &[u8]) {
-        self.pairs = [&self.pairs[..place.start], with, &self.pairs[place.end..]].concat().into();
+    /// The same with `new` in the place that was found.
+    fn with(&self, place: Result<Pair<'_>, usize>, new: Option<(&str, &[u8])>) -> Self {
+        let (range, old) = match place {
+            Ok(pair) => (pair.range.clone(), Some(pair.content())),
+            Err(at) => (at..at, None),
+        };
+        let stored = self.stored();
+        let (before, after) = (&stored[..range.start], &stored[range.end..]);
+        let added = new.map(|(key, value)| key.len() + value.len());
+        let room = added.map_or(0, |added| 2 * MAX_LENGTH_BYTES + added);
+        let mut pairs = Vec::with_capacity(before.len() + room + after.len());
+        pairs.extend_from_slice(before);
+        if let Some((key, value)) = new {
+            append(&mut pairs, key.as_bytes());
+            append(&mut pairs, value);
+        }
+        pairs.extend_from_slice(after);
+        Self {
+            pairs: shared(&pairs),
+            len: self.len + usize::from(added.is_some()) - usize::from(old.is_some()),
+            content: self.content + added.unwrap_or(0) - old.unwrap_or(0),
+        }
     }
 
     /// The pair of `key`, or where it would be.
     fn find(&self, key: &str) -> Result<Pair<'_>, usize> {
-        let found = self.pairs().find(|pair| pair.key >= key.as_bytes());
-        match found {
-            Some(pair) if pair.key == key.as_bytes() => Ok(pair),
-            Some(later) => Err(later.range.start),
-            None => Err(self.pairs.len()),
+        for pair in self.pairs() {
+            match pair.key.cmp(key.as_bytes()) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(pair),
+                Ordering::Greater => return Err(pair.range.start),
+            }
         }
+        Err(self.stored().len())
     }
 
     fn pairs(&self) -> Pairs<'_> {
-        Pairs { all: &self.pairs, at: 0 }
+        Pairs { all: self.stored(), at: 0 }
     }
+
+    fn stored(&self) -> &[u8] {
+        self.pairs.as_deref().unwrap_or_default()
+    }
+}
+
+fn shared(pairs: &[u8]) -> Option<Arc<[u8]>> {
+    (!pairs.is_empty()).then(|| pairs.into())
 }
 
 impl fmt::Debug for Values {
@@ -133,6 +151,13 @@ struct Pair<'a> {
     value: &'a [u8],
     /// Where it stands.
     range: Range<usize>,
+}
+
+impl Pair<'_> {
+    /// Bytes of the key and the value.
+    fn content(&self) -> usize {
+        self.key.len() + self.value.len()
+    }
 }
 
 struct Pairs<'a> {
