@@ -94,10 +94,11 @@ impl Shared {
             rotation: None,
             data,
         };
+        let contents = Arc::new(contents);
         let record = self.seal(id, Version::FIRST, &contents, now)?;
         Ok(Step::Put(Put {
             record,
-            contents: Arc::new(contents),
+            contents,
             token,
             expect: Expect::Absent,
             event: Some(Event::Created),
@@ -186,10 +187,11 @@ impl Shared {
         if next.rotation.is_some_and(|rotation| is_lapsed(&rotation, now)) {
             next.rotation = None;
         }
-        let record = self.seal(*base.id(), version.next(), &next, now)?;
+        let contents = Arc::new(next);
+        let record = self.seal(*base.id(), version.next(), &contents, now)?;
         Ok(Step::Put(Put {
             record,
-            contents: Arc::new(next),
+            contents,
             token,
             expect: Expect::Version(version),
             event,
@@ -257,14 +259,13 @@ impl Shared {
         &self,
         id: SessionId,
         version: Version,
-        contents: &Contents,
+        contents: &Arc<Contents>,
         now: Timestamp,
     ) -> Result<Arc<Record>> {
         let deadline = self.policy.deadline(contents, now);
         let expires_at = self.policy.expires_at(contents, deadline, now);
         let keys = self.keys.load();
-        Record::seal(&keys, id, version, deadline, expires_at, Arc::new(contents.clone()))
-            .map(Arc::new)
+        Record::seal(&keys, id, version, deadline, expires_at, Arc::clone(contents)).map(Arc::new)
     }
 }
 

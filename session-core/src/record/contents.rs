@@ -111,6 +111,8 @@ impl Contents {
             .seal(&nonce, &header, &mut sealed[NONCE_BYTES..])
             .ok_or_else(|| failed("the session is too large to be sealed"))?;
         sealed.extend_from_slice(&tag);
+        // A cache keeps it, and counts what it needs.
+        sealed.shrink_to_fit();
         Ok(sealed.into())
     }
 

@@ -171,8 +171,7 @@ impl Record {
     }
 
     /// An estimate of the memory this record takes with its opened form, for caches that are
-    /// bounded by bytes. Right for values of usual size; a session of very many tiny ones takes
-    /// more.
+    /// bounded by bytes.
     ///
     /// It does not change when the record is opened: room for the opened form is counted from the
     /// start.
