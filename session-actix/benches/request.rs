@@ -2,11 +2,11 @@
 //!
 //! `cargo bench -p session-actix --bench request`
 //!
-//! No socket and no client: requests go straight to the application. The applications take turns,
-//! so that what disturbs the machine disturbs all of them; the first half of each turn, in which
-//! every session comes by once, is not timed, since in a server nobody else would have used the
-//! processor's caches meanwhile. At the end comes what each takes above the bare application, as
-//! the median over all batches of both.
+//! No socket and no client: requests go straight to the application. Each takes turns with the
+//! bare application, so that what disturbs the machine disturbs both; the first half of each turn,
+//! in which every session comes by once, is not timed, since in a server nobody else would have
+//! used the processor's caches meanwhile. At the end comes what each takes above the bare
+//! application, as the medians over all batches of both.
 
 #![expect(
     clippy::expect_used,
@@ -74,8 +74,8 @@ async fn write(session: Session) -> session_actix::Result<HttpResponse> {
 fn requests(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("there is room for files");
     let runtime = Runtime::new().expect("a runtime starts");
-    let mut contestants = runtime.block_on(async {
-        let mut all = vec![bare().await];
+    let (mut bare, contestants) = runtime.block_on(async {
+        let mut all = Vec::new();
         all.extend(on("memory", |_| MemorySessionManager::new(), &folder).await);
         all.extend(on("files", files, &folder).await);
         let exclusive = |folder: &Path| {
@@ -88,31 +88,30 @@ fn requests(criterion: &mut Criterion) {
                 .expect("files have versions")
         };
         all.extend(on("files, cached checked", checked, &folder).await);
-        all
+        (bare().await, all)
     });
-    for at in 0..contestants.len() {
-        let mut group = criterion.benchmark_group(contestants[at].name);
-        group.sample_size(10);
-        group.bench_function(contestants[at].path, |bencher| {
-            bencher.iter_custom(|turns| {
-                let mut took = Duration::ZERO;
-                for _ in 0..turns {
-                    for (number, it) in contestants.iter_mut().enumerate() {
-                        let time = runtime.block_on(it.turn());
-                        took += if number == at { time } else { Duration::ZERO };
-                    }
-                }
-                took
-            });
+    measure(criterion, bare.title(), || runtime.block_on(bare.turn()));
+    for mut it in contestants {
+        bare.times.clear();
+        measure(criterion, it.title(), || {
+            runtime.block_on(bare.turn());
+            runtime.block_on(it.turn())
         });
-        group.finish();
+        let (alone, median) = (bare.median(), it.median());
+        if alone > 0.0 {
+            let (name, path, above) = (it.name, it.path, median - alone);
+            println!("{name}, {path}: {median:.2} us, {above:.2} us above {alone:.2}");
+        }
     }
-    let mut medians = contestants.iter_mut().map(|it| (it.name, it.path, it.median()));
-    let Some((.., alone)) = medians.next().filter(|(.., alone)| *alone > 0.0) else { return };
-    println!("actix-web alone: {alone:.2} us");
-    for (name, path, median) in medians {
-        println!("{name}, {path}: {median:.2} us, {:.2} us above", median - alone);
-    }
+}
+
+fn measure(criterion: &mut Criterion, title: [&str; 2], mut turn: impl FnMut() -> Duration) {
+    let mut group = criterion.benchmark_group(title[0]);
+    group.sample_size(10);
+    group.bench_function(title[1], |bencher| {
+        bencher.iter_custom(|turns| (0..turns).map(|_| turn()).sum());
+    });
+    group.finish();
 }
 
 fn files(folder: &Path) -> FileBackedSessionManager {
@@ -181,6 +180,10 @@ impl Contestant {
         cookies: Vec<HeaderValue>,
     ) -> Self {
         Self { name, path, app, cookies, next: 0, times: Vec::new() }
+    }
+
+    fn title(&self) -> [&'static str; 2] {
+        [self.name, self.path]
     }
 
     /// Goes through all sessions twice, and gives what a request of the second time took.

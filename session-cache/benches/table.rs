@@ -32,7 +32,7 @@ const SIZES: [u64; 2] = [10_000, 1_000_000];
 const RECORD_BYTES: [usize; 5] = [168, 184, 200, 216, 232];
 
 /// How many times a table is asked before it is another one's turn.
-const TURN: u32 = 50_000;
+const TURN: u32 = 25_000;
 
 /// How far from each other the tables are asked.
 const APART: usize = 250_007;
