@@ -1,12 +1,17 @@
 //! The ways to the session of a request.
 
+use std::{
+    future::{Ready, ready},
+    rc::Rc,
+};
+
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{Payload, ServiceRequest},
     guard::GuardContext,
     http::header::HeaderMap,
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture};
 
 use crate::{
     Error, Main, Result, Session,
@@ -25,10 +30,11 @@ use crate::{
 /// [`read_only_when_unavailable`](crate::SessionMiddlewareBuilder::read_only_when_unavailable).
 impl<N: 'static> FromRequest for Session<N> {
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self>>;
+    /// Ready from the start when the store need not be waited for.
+    type Future = Opening<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        request.session_named()
+        open(slot::find::<N>(&request.extensions()), request.headers())
     }
 }
 
@@ -80,28 +86,40 @@ pub trait SessionExt {
 
 impl SessionExt for HttpRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
-        open(slot::find::<N>(&self.extensions()), self.headers())
+        boxed(open(slot::find::<N>(&self.extensions()), self.headers()))
     }
 }
 
 impl SessionExt for ServiceRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
-        open(slot::find::<N>(&self.extensions()), self.headers())
+        boxed(open(slot::find::<N>(&self.extensions()), self.headers()))
     }
 }
 
-fn open<N: 'static>(
-    slot: Result<std::rc::Rc<Slot>>,
-    headers: &HeaderMap,
-) -> LocalBoxFuture<'static, Result<Session<N>>> {
-    let fields = Slot::fields(headers);
-    Box::pin(async move {
-        let slot = slot?;
-        // Also when it fails: the answer depends on the cookie.
-        slot.note_asked_for();
-        let session = slot.open(&fields).await?;
-        Ok(slot.hand_out(session))
-    })
+/// There already, or to be waited for.
+type Opening<T> = Either<Ready<Result<T>>, LocalBoxFuture<'static, Result<T>>>;
+
+fn open<N: 'static>(slot: Result<Rc<Slot>>, headers: &HeaderMap) -> Opening<Session<N>> {
+    let slot = match slot {
+        Ok(slot) => slot,
+        Err(error) => return Either::Left(ready(Err(error))),
+    };
+    // Also when it fails: the answer depends on the cookie.
+    slot.note_asked_for();
+    match slot.recall(headers) {
+        Ok(session) => Either::Left(ready(Ok(slot.hand_out(session)))),
+        Err(verified) => Either::Right(Box::pin(async move {
+            let session = slot.open(&verified).await?;
+            Ok(slot.hand_out(session))
+        })),
+    }
+}
+
+fn boxed<T: 'static>(opening: Opening<T>) -> LocalBoxFuture<'static, Result<T>> {
+    match opening {
+        Either::Left(ready) => Box::pin(ready),
+        Either::Right(boxed) => boxed,
+    }
 }
 
 /// The session of a request for code that cannot wait, guards above all.
@@ -143,7 +161,7 @@ impl OpenedSession for HttpRequest {
     }
 }
 
-fn opened<N>(slot: Result<std::rc::Rc<Slot>>) -> Option<Session<N>> {
+fn opened<N>(slot: Result<Rc<Slot>>) -> Option<Session<N>> {
     let slot = slot.ok()?;
     slot.note_asked_for();
     let session = slot.opened()?.clone();

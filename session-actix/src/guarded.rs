@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 use session_core::{
     Clock, Cursor, Error, ErrorKind, Expect, ListSessions, Outcome, Page, PrincipalTag,
-    ProbeVersions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
-    Version, WatchSessions,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 /// The application's manager, with a limit on how long a call may take.
@@ -108,6 +108,10 @@ impl SessionManager for Guarded {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.manager.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        self.manager.recalling()
     }
 }
 

@@ -187,8 +187,9 @@ where
         }
         let service = Rc::clone(&self.service);
         Box::pin(async move {
-            let fields = Slot::fields(request.headers());
-            if let Err(error) = slot.open(&fields).await {
+            if let Err(verified) = slot.recall(request.headers())
+                && let Err(error) = slot.open(&verified).await
+            {
                 // Handlers that need no session work on; those that do try again and answer 503.
                 tracing::debug!(target: "session", %error, "not opened ahead");
             }

@@ -1,14 +1,20 @@
 //! Where a request keeps its session.
 
-use std::{cell::Cell, fmt, marker::PhantomData, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    fmt,
+    marker::PhantomData,
+    rc::Rc,
+    sync::Arc,
+};
 
 use actix_web::{
     HttpMessage,
     dev::Extensions,
-    http::header::{COOKIE, HeaderMap, HeaderValue},
+    http::header::{COOKIE, HeaderMap},
 };
-use session_core::{ErrorKind, ManagedSession, SessionInterface};
-use tokio::sync::OnceCell;
+use session_core::{ErrorKind, ManagedSession, SessionInterface, Verified};
+use tokio::sync::Mutex;
 
 use crate::{Error, Result, Session, cookie, set_cookie::SetCookie, skip::SkipPaths};
 
@@ -34,38 +40,65 @@ pub(crate) enum Outage {
 /// The session of one request: not opened until somebody asks.
 pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
+    /// The cookies of the request, once the store is to be asked with them.
+    verified: OnceCell<Rc<Verified>>,
     /// `None` in it stands for a session the store did not give.
     opened: OnceCell<Option<ManagedSession>>,
+    /// Held by who asks the store, so that the others wait for its answer.
+    opening: Mutex<()>,
     /// Whether anybody was given the session, so that the response depends on it.
     handed_out: Cell<bool>,
 }
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, opened: OnceCell::new(), handed_out: Cell::new(false) }
+        Self {
+            shared,
+            verified: OnceCell::new(),
+            opened: OnceCell::new(),
+            opening: Mutex::const_new(()),
+            handed_out: Cell::new(false),
+        }
     }
 
-    /// The `Cookie` fields, to be read when the session is opened.
-    pub(crate) fn fields(headers: &HeaderMap) -> Vec<HeaderValue> {
-        headers.get_all(COOKIE).cloned().collect()
+    /// Opens the session if nobody has to be waited for; otherwise says what the store is to be
+    /// asked with.
+    pub(crate) fn recall(
+        &self,
+        headers: &HeaderMap,
+    ) -> std::result::Result<Option<ManagedSession>, Rc<Verified>> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.clone());
+        }
+        if let Some(verified) = self.verified.get() {
+            return Err(Rc::clone(verified));
+        }
+        let fields = headers.get_all(COOKIE);
+        let values = cookie::values(fields, self.shared.set_cookie.name());
+        let verified = self.shared.interface.verify(values);
+        match verified.recall() {
+            Some(session) => Ok(self.opened.get_or_init(|| Some(session)).clone()),
+            None => Err(Rc::clone(self.verified.get_or_init(|| Rc::new(verified)))),
+        }
     }
 
-    /// Opens the session, once for all who ask.
-    pub(crate) async fn open(&self, fields: &[HeaderValue]) -> Result<Option<ManagedSession>> {
-        let open = || async {
-            let values = cookie::values(fields, self.shared.set_cookie.name());
-            match self.shared.interface.open(values).await {
-                Ok(session) => Ok(Some(session)),
-                Err(error)
-                    if self.shared.outage == Outage::ReadOnly
-                        && error.kind() == ErrorKind::Unavailable =>
-                {
-                    Ok(None)
-                }
-                Err(error) => Err(Error::from(error)),
+    /// Opens the session with what [`recall`](Self::recall) gave, once for all who ask.
+    pub(crate) async fn open(&self, verified: &Verified) -> Result<Option<ManagedSession>> {
+        let _turn = self.opening.lock().await;
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.clone());
+        }
+        let session = match verified.open().await {
+            Ok(session) => Some(session),
+            Err(error)
+                if self.shared.outage == Outage::ReadOnly
+                    && error.kind() == ErrorKind::Unavailable =>
+            {
+                None
             }
+            Err(error) => return Err(Error::from(error)),
         };
-        self.opened.get_or_try_init(open).await.cloned()
+        Ok(self.opened.get_or_init(|| session).clone())
     }
 
     pub(crate) fn hand_out<N>(&self, session: Option<ManagedSession>) -> Session<N> {
@@ -89,7 +122,7 @@ impl Slot {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("opened", &self.opened.initialized()).finish_non_exhaustive()
+        f.debug_struct("Slot").field("opened", &self.opened.get().is_some()).finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use session_core::{
-    Expect, ListSessions, Outcome, ProbeVersions, Record, Removal, Result, SessionId,
-    SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
+    Expect, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
 };
 
 use crate::{
@@ -187,5 +187,18 @@ impl SessionManager for CachingSessionManager {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.cache.parent.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        // A hit that is checked waits for the parent.
+        (self.cache.coherence != Coherence::Checked).then_some(self as _)
+    }
+}
+
+impl RecallSessions for CachingSessionManager {
+    fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let cache = &self.cache;
+        let now = cache.now();
+        cache.table.recall(id, |found| cache.usable(found, now)).map(|found| found.record)
     }
 }

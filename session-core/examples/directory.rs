@@ -13,9 +13,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, CookieAction, Error, ErrorKind, Expect, ListSessions, Outcome, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionInterface, SessionManager, SigningKey, SweepSessions, Swept,
-    SystemClock, Timestamp, Version, WatchSessions,
+    Clock, CookieAction, Error, ErrorKind, Expect, ListSessions, Outcome, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionInterface, SessionManager,
+    SigningKey, SweepSessions, Swept, SystemClock, Timestamp, Version, WatchSessions,
 };
 
 /// Keeps each session in a file named by its sid.
@@ -132,6 +132,10 @@ impl SessionManager for DirectorySessionManager {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{PrincipalTag, Result, SessionId, Version};
+use crate::{PrincipalTag, Record, Result, SessionId, Version};
 
 /// Clears expired records away.
 ///
@@ -131,6 +131,27 @@ pub struct Probe {
     pub version: Version,
     /// Its idle deadline, as the last touch left it.
     pub expires_at: crate::Timestamp,
+}
+
+/// Hands out records that are in memory, without waiting for anybody.
+///
+/// A session that is recalled is opened without a future: [`get`](crate::SessionManager::get) of
+/// such a record would answer at once too, but its caller cannot know that before it has boxed the
+/// call and polled it.
+pub trait RecallSessions: fmt::Debug + Send + Sync {
+    /// The live record stored under `id`, if it is at hand.
+    ///
+    /// `None` says nothing about the store: ask [`get`](crate::SessionManager::get). Never blocks,
+    /// and never fails.
+    ///
+    /// # Behavior
+    ///
+    /// - What is recalled is what [`get`](crate::SessionManager::get), called now, might answer: it
+    ///   is as current, and never expired. (`recall_agrees_with_get`, `expired_is_not_recalled`)
+    /// - What was removed or replaced through this manager is not recalled once that call has
+    ///   answered. (`recall_sees_what_this_manager_wrote`)
+    /// - What was got a moment ago is usually recalled. (`what_was_got_is_recalled`)
+    fn recall(&self, id: &SessionId) -> Option<Arc<Record>>;
 }
 
 /// Tells of changes as they happen.

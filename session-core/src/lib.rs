@@ -6,8 +6,9 @@
 //!   your configuration.
 //! - **Writing a backend?** Implement [`SessionManager`] and run its tests (`conformance_tests!`,
 //!   feature `conformance`).
-//! - **Writing middleware for another framework?** [`SessionInterface::open`] takes cookie values,
-//!   [`ManagedSession::finish`] tells which cookie to send.
+//! - **Writing middleware for another framework?** [`SessionInterface::open`] takes cookie values
+//!   ([`verify`](SessionInterface::verify) too, and opens a session that is in memory without a
+//!   future); [`ManagedSession::finish`] tells which cookie to send.
 //!
 //! # What is promised
 //!
@@ -69,15 +70,15 @@ mod token;
 
 pub use self::{
     abilities::{
-        Cursor, ListSessions, Page, Probe, ProbeVersions, SweepSessions, Swept, Watch,
-        WatchChanges, WatchSessions,
+        Cursor, ListSessions, Page, Probe, ProbeVersions, RecallSessions, SweepSessions, Swept,
+        Watch, WatchChanges, WatchSessions,
     },
     clock::{Clock, ManualClock, SystemClock, Timestamp},
     error::{Error, ErrorKind, Result},
     id::SessionId,
     interface::{
         CookieAction, IssuedCookie, MaxSessions, SessionHandle, SessionInfo, SessionInterface,
-        SessionInterfaceBuilder,
+        SessionInterfaceBuilder, Verified,
     },
     keys::{KeyRing, SigningKey},
     manager::{Expect, Outcome, Removal, SessionManager, Version},

@@ -5,7 +5,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
-    ListSessions, ProbeVersions, Record, Result, SessionId, SweepSessions, Timestamp, WatchSessions,
+    ListSessions, ProbeVersions, RecallSessions, Record, Result, SessionId, SweepSessions,
+    Timestamp, WatchSessions,
 };
 
 /// How often a record was put: 1 at creation, one more at every later put.
@@ -216,6 +217,9 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
 
     /// The ability to tell of changes made through other managers of the same store.
     fn watching(&self) -> Option<&dyn WatchSessions>;
+
+    /// The ability to hand out what is in memory without waiting.
+    fn recalling(&self) -> Option<&dyn RecallSessions>;
 }
 
 /// What a method of a manager returns, written out.
@@ -298,6 +302,10 @@ macro_rules! forward {
 
             fn watching(&self) -> Option<&dyn WatchSessions> {
                 T::watching(self)
+            }
+
+            fn recalling(&self) -> Option<&dyn RecallSessions> {
+                T::recalling(self)
             }
         }
     };

@@ -11,9 +11,9 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Clock, Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionManager, SweepSessions, Swept, SystemClock, Timestamp,
-    Version, Watch, WatchChanges, WatchSessions,
+    Clock, Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Swept,
+    SystemClock, Timestamp, Version, Watch, WatchChanges, WatchSessions,
 };
 
 /// Keeps sessions in memory: for tests, docs, and programs whose sessions may end with the process.
@@ -137,8 +137,7 @@ impl SessionManager for MemorySessionManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let now = self.store.clock.now();
-        Ok(self.records().get(id).filter(|record| !record.is_expired(now)).cloned())
+        Ok(self.recall(id))
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
@@ -209,6 +208,17 @@ impl SessionManager for MemorySessionManager {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         Some(self)
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        Some(self)
+    }
+}
+
+impl RecallSessions for MemorySessionManager {
+    fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let now = self.store.clock.now();
+        self.records().get(id).filter(|record| !record.is_expired(now)).cloned()
     }
 }
 

@@ -8,9 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionManager, SweepSessions, Swept, Timestamp, Version,
-    WatchSessions,
+    Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Swept,
+    Timestamp, Version, WatchSessions,
 };
 
 use crate::{
@@ -219,6 +219,10 @@ impl SessionManager for FileBackedSessionManager {
 
     /// None: files tell nobody of changes. A cache over this manager asks for versions instead.
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

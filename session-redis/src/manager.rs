@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use session_core::{
-    Expect, ListSessions, Outcome, Probe, ProbeVersions, Record, Removal, Result, SessionId,
-    SessionManager, SweepSessions, Timestamp, Version, Watch, WatchChanges, WatchSessions,
+    Expect, ListSessions, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchChanges,
+    WatchSessions,
 };
 
 use crate::{
@@ -192,6 +193,10 @@ impl SessionManager for RedisSessionManager {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         Some(self)
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
     }
 }
 

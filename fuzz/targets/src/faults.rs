@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
     Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, Record, Removal, Result, SessionId, SessionManager, SweepSessions,
-    Timestamp, Version, WatchSessions,
+    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::world::{Stored, block_on, of_version};
@@ -151,6 +151,10 @@ impl SessionManager for Faulty {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

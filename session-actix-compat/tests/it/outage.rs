@@ -9,8 +9,9 @@ use actix_session::storage::{LoadError, SessionStore};
 use async_trait::async_trait;
 use session_actix_compat::ManagerStore;
 use session_core::{
-    Error, ErrorKind, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    Error, ErrorKind, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
+    Version, WatchSessions,
 };
 
 use crate::support::{HOUR, key, load, state};
@@ -66,6 +67,10 @@ impl SessionManager for Flaky {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

@@ -91,6 +91,21 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
 }
 
 #[actix_web::test]
+async fn a_session_at_hand_is_extracted_without_a_call_of_the_store() {
+    let manager = Faulty::recalling();
+    let mut visitor = visitor(&manager).await;
+    let before = manager.calls();
+    for _ in 0..2 {
+        let (body, _) = handle!(&manager, visitor, async |one: Session, two: Session| {
+            assert_eq!(two.get::<u32>("n")?, Some(1));
+            ok(one.get::<String>("word")?.unwrap_or_default())
+        });
+        assert_eq!(body, "hello");
+    }
+    assert_eq!(manager.calls(), before);
+}
+
+#[actix_web::test]
 async fn purge_ends_the_session_and_what_follows_is_a_new_one() {
     let manager = Faulty::default();
     let mut visitor = visitor(&manager).await;

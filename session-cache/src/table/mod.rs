@@ -106,6 +106,17 @@ impl RecordTable {
         self.shard_at(shard).find(id, hash, usable)
     }
 
+    /// As [`find`](Self::find), but not finding it is no miss: who asks so looks again.
+    #[inline]
+    pub(crate) fn recall(
+        &self,
+        id: &SessionId,
+        usable: impl FnOnce(&Found) -> bool,
+    ) -> Option<Found> {
+        let (hash, shard) = self.hashing.of_both(id);
+        self.shard_at(shard).recall(id, hash, usable)
+    }
+
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
         self.shard_at(self.hashing.of_both(id).1)
     }

@@ -88,6 +88,20 @@ impl Shard {
         found
     }
 
+    /// As [`find`](Self::find), but not finding it is not counted.
+    #[inline]
+    pub(super) fn recall(
+        &self,
+        id: &SessionId,
+        hash: Hash,
+        usable: impl FnOnce(&Found) -> bool,
+    ) -> Option<Found> {
+        let mut state = lock(&self.state);
+        let found = state.entries.get(id, hash).filter(usable)?;
+        state.figures.hits += 1;
+        Some(found)
+    }
+
     /// Counts what was taken for a hit as a miss after all.
     pub(crate) fn was_a_miss(&self) {
         let mut state = lock(&self.state);

@@ -1,13 +1,13 @@
 //! What is passed through, and what is shown.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use session_cache::{CachingSessionManager, Coherence, Figures};
 use session_core::{Expect, SessionManager, Version};
 
 use crate::{
     failing::Without,
-    parent::{Parent, Request, Step, get, ready},
+    parent::{Parent, Request, Step, get, ready, recall},
 };
 
 #[test]
@@ -23,6 +23,31 @@ fn the_abilities_are_those_of_the_parent() {
     assert!(cache.listing().is_none());
     assert!(cache.probing().is_none());
     assert!(cache.watching().is_none());
+}
+
+#[test]
+fn a_cache_recalls_unless_each_hit_is_checked() {
+    let parent = Parent::new();
+    assert!(parent.cached(Coherence::Checked).recalling().is_none());
+    let unchecked =
+        [Coherence::Exclusive, Coherence::Watching, Coherence::MaxAge(Duration::from_secs(1))];
+    for coherence in unchecked {
+        assert!(parent.cached(coherence).recalling().is_some(), "{coherence:?}");
+    }
+}
+
+#[test]
+fn what_is_recalled_is_a_hit_and_what_is_not_is_no_miss() {
+    let parent = Parent::new();
+    let cache = parent.cached(Coherence::Exclusive);
+    let record = parent.stored(1);
+    assert!(recall(&cache, record.id()).is_none());
+    assert_eq!(cache.figures(), Figures::default(), "who asked so will ask again");
+    get(&cache, record.id()).expect("live");
+    assert!(recall(&cache, record.id()).is_some());
+    assert_eq!(parent.reached(Step::BeforeGet), 1);
+    let figures = cache.figures();
+    assert_eq!((figures.hits, figures.misses, figures.loads), (1, 1, 1));
 }
 
 #[test]

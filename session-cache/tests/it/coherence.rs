@@ -7,7 +7,7 @@ use session_core::{ErrorKind, Expect, Outcome, Removal, SessionManager, Version}
 
 use crate::{
     failing::Without,
-    parent::{Parent, Request, Step, get, ready},
+    parent::{Parent, Request, Step, get, ready, recall},
 };
 
 #[test]
@@ -108,7 +108,9 @@ fn max_age_honours_a_change_elsewhere_within_the_age() {
     ready(parent.store.remove(record.id(), None)).expect("remove");
     parent.clock.advance(age.saturating_sub(Duration::from_millis(1)));
     assert!(get(&cache, record.id()).is_some(), "not asked for again before the age");
+    assert!(recall(&cache, record.id()).is_some(), "nor then");
     parent.clock.advance(Duration::from_millis(1));
+    assert!(recall(&cache, record.id()).is_none());
     assert!(get(&cache, record.id()).is_none());
 }
 

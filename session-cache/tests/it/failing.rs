@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
     Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, Record, Removal, Result, SessionId, SessionManager, SweepSessions,
-    Timestamp, Version, WatchSessions, conformance::Harness,
+    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions, conformance::Harness,
 };
 
 use crate::{parent::ready, support};
@@ -59,6 +59,10 @@ impl<M: SessionManager> SessionManager for Without<M> {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }
@@ -139,6 +143,10 @@ impl SessionManager for Flaky {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.store.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
     }
 }
 
@@ -256,6 +264,10 @@ impl<M: SessionManager> SessionManager for Stubborn<M> {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.0.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
     }
 }
 

@@ -11,13 +11,13 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch,
-    WatchChanges, WatchSessions,
+    Clock, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
+    Version, Watch, WatchChanges, WatchSessions,
 };
 
 use crate::{
-    parent::{Parent, Request, Step, get, ready},
+    parent::{Parent, Request, Step, get, ready, recall},
     support,
 };
 
@@ -166,6 +166,10 @@ impl SessionManager for Told {
     fn watching(&self) -> Option<&dyn WatchSessions> {
         Some(self)
     }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
 }
 
 impl WatchSessions for Told {
@@ -264,8 +268,15 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
                     history.note(now, &id, None);
                 }
                 _ => {
-                    let seen = get(&cache, &id).map(|record| record.version());
                     let bound = LONGEST_DELAY + HEARTBEAT;
+                    if let Some(record) = recall(&cache, &id) {
+                        let seen = Some(record.version());
+                        assert!(
+                            history.was(now, bound, &id, seen),
+                            "seed {seed}, step {step}: stale"
+                        );
+                    }
+                    let seen = get(&cache, &id).map(|record| record.version());
                     assert!(history.was(now, bound, &id, seen), "seed {seed}, step {step}: stale");
                 }
             }
@@ -287,9 +298,11 @@ fn a_feed_that_broke_empties_the_cache_and_is_gone_around_until_it_is_whole() {
     told.deliver();
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().entries, 1);
+    assert!(recall(&cache, record.id()).is_some());
     told.send(Message::Broken);
     told.deliver();
     assert_eq!(cache.figures().entries, 0);
+    assert!(recall(&cache, record.id()).is_none());
     ready(told.store.remove(record.id(), None)).expect("remove");
     assert!(get(&cache, record.id()).is_none(), "the store is asked");
     told.send(Message::Alive);
@@ -310,6 +323,7 @@ fn a_feed_that_is_late_empties_the_cache() {
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().hits, 1, "a silence of a heartbeat is none");
     told.clock.advance(Duration::from_millis(1));
+    assert!(recall(&cache, record.id()).is_none(), "a longer one is");
     get(&cache, record.id()).expect("live");
     let figures = cache.figures();
     assert_eq!((figures.hits, figures.entries), (1, 0));

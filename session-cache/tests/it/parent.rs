@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
     Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, Record, Removal, Result, SessionId, SessionManager, SweepSessions,
-    Timestamp, Version, WatchSessions,
+    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::support;
@@ -205,6 +205,10 @@ impl SessionManager for Parent {
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.store.watching()
     }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
 }
 
 #[async_trait]
@@ -245,6 +249,11 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("the future waits for something"),
     }
+}
+
+/// What a cache has at hand.
+pub(crate) fn recall(cache: &CachingSessionManager, id: &SessionId) -> Option<Arc<Record>> {
+    cache.recalling().expect("this mode has the ability").recall(id)
 }
 
 /// What a get of a cache answers now.

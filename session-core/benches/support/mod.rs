@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use session_core::{
     CookieAction, Expect, ListSessions, ManagedSession, MemorySessionManager, Outcome,
-    ProbeVersions, Record, Removal, Result, SessionId, SessionInterface, SessionManager,
-    SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
+    SessionManager, SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 pub(crate) fn key() -> SigningKey {
@@ -117,6 +117,10 @@ impl SessionManager for FromBytes {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

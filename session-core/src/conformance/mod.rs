@@ -49,7 +49,9 @@
 //!     fn wait(&self) {}
 //! }
 //!
-//! session_core::conformance_tests!(Memory; base, sweep, list, probe, shared, overlap, model);
+//! session_core::conformance_tests!(
+//!     Memory; base, sweep, list, probe, recall, shared, overlap, model
+//! );
 //! ```
 //!
 //! Every rule is one `#[test]`, named as it is named in the docs of the trait. The list of checks
@@ -62,6 +64,7 @@
 //! | `sweep` | those with [`sweeping`](crate::SessionManager::sweeping) | |
 //! | `list` | those with [`listing`](crate::SessionManager::listing) | |
 //! | `probe` | those with [`probing`](crate::SessionManager::probing) | |
+//! | `recall` | those with [`recalling`](crate::SessionManager::recalling) | |
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
@@ -83,6 +86,7 @@ pub mod list;
 pub mod model;
 pub mod overlap;
 pub mod probe;
+pub mod recall;
 pub mod shared;
 mod subject;
 pub mod sweep;
@@ -206,6 +210,14 @@ macro_rules! __conformance_checks {
     ({ $($then:tt)+ } $harness:ty, probe) => {
         $($then)+! { $harness, probe, probe_agrees_with_get probe_sees_a_removal }
     };
+    ({ $($then:tt)+ } $harness:ty, recall) => {
+        $($then)+! { $harness, recall,
+            what_was_got_is_recalled
+            recall_agrees_with_get
+            recall_sees_what_this_manager_wrote
+            expired_is_not_recalled
+        }
+    };
     ({ $($then:tt)+ } $harness:ty, watch) => {
         $($then)+! { $harness, watch,
             watch_tells_of_put_touch_and_remove
@@ -258,6 +270,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe watch shared durable overlap model);
+    add!(base sweep list probe recall watch shared durable overlap model);
     checks
 }

@@ -6,6 +6,7 @@ mod open;
 mod plan;
 mod policy;
 mod principals;
+mod verified;
 
 use std::{fmt, sync::Arc};
 
@@ -15,6 +16,7 @@ pub use self::{
     builder::SessionInterfaceBuilder,
     policy::MaxSessions,
     principals::{SessionHandle, SessionInfo},
+    verified::Verified,
 };
 pub(crate) use self::{
     commit::{Purpose, unpoisoned},

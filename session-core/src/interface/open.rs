@@ -5,14 +5,10 @@ use std::sync::Arc;
 use super::{Policy, SessionInterface, Shared};
 use crate::{
     Error, ErrorKind, Event, ManagedSession, Reason, Record, Result, SessionId, Timestamp,
-    cookie::{self, Presented, Refused},
-    keys::Standing,
+    cookie::Presented,
     record::{Contents, Unopened},
     token::Token,
 };
-
-/// Cookies of our name that are looked at; a browser sends one.
-const MAX_COOKIES: usize = 8;
 
 /// A session as it was found in the store.
 #[derive(Clone, Debug)]
@@ -65,25 +61,8 @@ impl Held {
     }
 }
 
-/// The cookies that one of our keys signed, in the order received.
-#[derive(Default)]
-struct Genuine {
-    /// Beside the others, so that the one a browser sends needs no memory of its own.
-    first: Option<Presented>,
-    others: Vec<Presented>,
-}
-
-impl Genuine {
-    fn push(&mut self, cookie: Presented) {
-        match self.first {
-            None => self.first = Some(cookie),
-            Some(_) => self.others.push(cookie),
-        }
-    }
-}
-
 /// What the store has under the sid of a cookie.
-enum Found {
+pub(super) enum Found {
     Session(Base),
     /// The token was replaced at this time.
     Stale(Timestamp),
@@ -114,80 +93,32 @@ impl SessionInterface {
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<ManagedSession> {
-        let genuine = self.verify(cookies);
-        self.clone().open_presented(genuine).await
-    }
-
-    fn verify<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Genuine {
-        let mut genuine = Genuine::default();
-        let shared = self.shared();
-        let keys = shared.keys.load();
-        for (at, value) in cookies.into_iter().enumerate() {
-            if at == MAX_COOKIES {
-                shared.events.tell(Event::Rejected(Reason::TooMany), None);
-                break;
-            }
-            match cookie::verify(&keys, value) {
-                Ok(cookie) => genuine.push(cookie),
-                Err(Refused::Malformed) => {
-                    shared.events.tell(Event::Rejected(Reason::Malformed), None);
-                }
-                Err(Refused::Forged) => {
-                    shared.events.tell(Event::Rejected(Reason::Forged), None);
-                }
-            }
+        let verified = self.verify(cookies);
+        match verified.recall() {
+            Some(session) => Ok(session),
+            None => verified.open().await,
         }
-        genuine
-    }
-
-    async fn open_presented(self, genuine: Genuine) -> Result<ManagedSession> {
-        let shared = self.shared();
-        let mut session: Option<(Base, Standing)> = None;
-        let mut stale = None;
-        let mut ambiguous = false;
-        for cookie in genuine.first.into_iter().chain(genuine.others) {
-            match shared.find(&cookie).await? {
-                Found::Session(base) => match &session {
-                    Some((first, _)) if first.id() == base.id() => {}
-                    Some(_) => ambiguous = true,
-                    None => session = Some((base, cookie.standing)),
-                },
-                Found::Stale(at) => stale = stale.max(Some(at)),
-                Found::Nothing => {}
-            }
-        }
-        if ambiguous {
-            shared.events.tell(Event::Rejected(Reason::Ambiguous), None);
-            // A session of its own would be one more cookie beside those, and be taken no more than
-            // they.
-            let now = shared.now();
-            return Ok(ManagedSession::unknown(self, Some(now)));
-        }
-        let Some((base, standing)) = session else {
-            return Ok(ManagedSession::unknown(self, stale));
-        };
-        let reissue = base.graced || Shared::is_retired(Some(standing));
-        let cookie =
-            if reissue { shared.issue(&base, &base.token) } else { super::CookieAction::Keep };
-        Ok(ManagedSession::known(self, base, cookie))
     }
 }
 
 impl Shared {
-    async fn find(&self, cookie: &Presented) -> Result<Found> {
-        let id = &cookie.id;
-        let record = match self.fetch(id).await? {
-            Ok(record) => record,
+    pub(super) async fn find(&self, cookie: &Presented) -> Result<Found> {
+        match self.fetch(&cookie.id).await? {
+            Ok(record) => Ok(self.judge(cookie, record)),
             Err(reason) => {
-                self.events.tell(Event::Rejected(reason), Some(id));
-                return Ok(Found::Nothing);
+                self.events.tell(Event::Rejected(reason), Some(&cookie.id));
+                Ok(Found::Nothing)
             }
-        };
-        let now = self.now();
+        }
+    }
+
+    /// What `record`, which the manager has under the sid of `cookie`, is to who sent it.
+    pub(super) fn judge(&self, cookie: &Presented, record: Arc<Record>) -> Found {
+        let (id, now) = (&cookie.id, self.now());
         let Some((record, contents)) = self.examine(id, record, now) else {
-            return Ok(Found::Nothing);
+            return Found::Nothing;
         };
-        Ok(match Held::by(&cookie.token, id, &contents, now) {
+        match Held::by(&cookie.token, id, &contents, now) {
             Held::Current => {
                 let token = cookie.token.clone();
                 Found::Session(Base { token, record, contents, graced: false })
@@ -199,7 +130,7 @@ impl Shared {
                 self.events.tell(Event::Rejected(Reason::Stale), Some(id));
                 Found::Stale(contents.token_at)
             }
-        })
+        }
     }
 
     /// The live record under `id`, opened. What cannot be opened is told and is nothing.

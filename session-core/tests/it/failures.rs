@@ -8,8 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use session_core::{
     CookieAction, Error, ErrorKind, Event, Expect, ListSessions, MemorySessionManager, Outcome,
-    ProbeVersions, Record, Removal, Result, Saved, SessionId, SessionInterface, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
+    ProbeVersions, RecallSessions, Record, Removal, Result, Saved, SessionId, SessionInterface,
+    SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::{
@@ -98,6 +98,10 @@ impl SessionManager for Failing {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        None
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         None
     }
 }

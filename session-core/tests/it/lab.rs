@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use session_core::{
     CookieAction, Error, ErrorKind, Event, Expect, Fingerprint, KeyRing, ListSessions,
     ManagedSession, ManualClock, MemorySessionManager, Observer, Outcome, ProbeVersions, Reason,
-    Record, Removal, Result, SessionId, SessionInterface, SessionInterfaceBuilder, SessionManager,
-    SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionInterface, SessionInterfaceBuilder,
+    SessionManager, SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::memory::block_on;
@@ -41,6 +41,8 @@ pub(crate) struct Counting {
     calls: Arc<AtomicUsize>,
     /// What every get is answered with instead.
     instead: Arc<Mutex<Instead>>,
+    /// Whether it hands out what it has without being asked for it by a call.
+    recalls: bool,
 }
 
 /// What is wrong with the store.
@@ -117,6 +119,10 @@ impl SessionManager for Counting {
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.store.watching()
     }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        self.recalls.then(|| self.store.recalling()).flatten()
+    }
 }
 
 /// Keeps the reasons why cookies and records were not accepted.
@@ -144,14 +150,31 @@ impl Lab {
         Self::with(sha256(1), |builder| builder)
     }
 
+    /// Its store has every record at hand.
+    pub(crate) fn recalling() -> Self {
+        Self::over(true, sha256(1), |builder| builder)
+    }
+
     pub(crate) fn with(
+        keys: impl Into<KeyRing>,
+        settings: impl FnOnce(SessionInterfaceBuilder) -> SessionInterfaceBuilder,
+    ) -> Self {
+        Self::over(false, keys, settings)
+    }
+
+    fn over(
+        recalls: bool,
         keys: impl Into<KeyRing>,
         settings: impl FnOnce(SessionInterfaceBuilder) -> SessionInterfaceBuilder,
     ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let store = MemorySessionManager::with_clock(clock.clone());
-        let manager =
-            Counting { store: store.clone(), calls: Arc::default(), instead: Arc::default() };
+        let manager = Counting {
+            store: store.clone(),
+            calls: Arc::default(),
+            instead: Arc::default(),
+            recalls,
+        };
         let reasons = Arc::new(Reasons::default());
         let builder = SessionInterface::builder(manager.clone(), keys)
             .idle_timeout(IDLE)

@@ -17,6 +17,7 @@ mod memory;
 mod model;
 mod overlap;
 mod principals;
+mod recall;
 mod record;
 mod rotation;
 mod secrets;

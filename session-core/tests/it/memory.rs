@@ -54,7 +54,9 @@ impl FeedHarness for Memory {
     }
 }
 
-session_core::conformance_tests!(Memory; base, sweep, list, probe, watch, shared, overlap, model);
+session_core::conformance_tests!(
+    Memory; base, sweep, list, probe, recall, watch, shared, overlap, model
+);
 
 /// Runs a future that never waits for anything outside: all of the in-memory manager's.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {

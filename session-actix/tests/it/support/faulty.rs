@@ -8,8 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use session_core::{
     Clock, Error, ErrorKind, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions,
-    Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version,
-    WatchSessions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
+    Version, WatchSessions,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,11 +27,17 @@ pub(crate) struct Faulty {
     store: MemorySessionManager,
     mode: Arc<Mutex<Mode>>,
     calls: Arc<AtomicU64>,
+    /// Whether it hands out what it has without a call.
+    recalls: bool,
 }
 
 impl Faulty {
     pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { store: MemorySessionManager::with_clock(clock), ..Self::default() }
+    }
+
+    pub(crate) fn recalling() -> Self {
+        Self { recalls: true, ..Self::default() }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
@@ -116,5 +122,9 @@ impl SessionManager for Faulty {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.store.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        self.recalls.then(|| self.store.recalling()).flatten()
     }
 }

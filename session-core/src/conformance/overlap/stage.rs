@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Expect, ListSessions, Outcome, ProbeVersions, Record, Removal, Result, SessionId,
-    SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    Expect, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 /// Which of the two requests.
@@ -172,6 +172,11 @@ impl SessionManager for Parked {
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
         self.manager.watching()
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
+        // What is recalled waits for no turn, and is one of the answers a get may have.
+        None
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Cursor, ListSessions, Page, PrincipalTag, Probe, ProbeVersions, Record, Result,
-    SessionId, SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
+    Clock, Cursor, ListSessions, Page, PrincipalTag, Probe, ProbeVersions, RecallSessions, Record,
+    Result, SessionId, SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
 };
 
 use super::{
@@ -130,6 +130,19 @@ impl ProbeVersions for FaultyManager {
             locked(&self.probed).insert(*id, probe);
         }
         Ok(probe)
+    }
+}
+
+impl RecallSessions for FaultyManager {
+    fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let records = self.records();
+        let found = self.live(&records, id, &[Fault::RecallsExpired]).cloned();
+        match self.fault {
+            Fault::RecallsNothing => None,
+            Fault::RecallsAnyone => found.or_else(|| records.values().next().cloned()),
+            Fault::RecallsACopy => locked(&self.recalled).get(id).cloned().or(found),
+            _ => found,
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Expect, ListSessions, ManualClock, Outcome, PrincipalTag, Probe, ProbeVersions, Record,
-    Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchChanges,
-    WatchSessions,
+    Clock, Expect, ListSessions, ManualClock, Outcome, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
+    Version, WatchChanges, WatchSessions,
 };
 
 use super::fault::Fault;
@@ -43,6 +43,7 @@ pub(super) struct FaultyManager {
     /// What this manager has seen, for those faults that trust it.
     pub(super) copies: Mutex<HashMap<SessionId, Arc<Record>>>,
     pub(super) probed: Mutex<HashMap<SessionId, Probe>>,
+    pub(super) recalled: Mutex<HashMap<SessionId, Arc<Record>>>,
     is_first: bool,
 }
 
@@ -54,6 +55,7 @@ impl FaultyManager {
             store: Arc::default(),
             copies: Mutex::default(),
             probed: Mutex::default(),
+            recalled: Mutex::default(),
             is_first: true,
         }
     }
@@ -190,6 +192,11 @@ impl SessionManager for FaultyManager {
                     record
                 });
             }
+            Fault::RecallsACopy => {
+                if let Some(found) = &found {
+                    locked(&self.recalled).entry(*id).or_insert_with(|| Arc::clone(found));
+                }
+            }
             Fault::ReadsACopy => {
                 let mut copies = locked(&self.copies);
                 found = found
@@ -322,6 +329,10 @@ impl SessionManager for FaultyManager {
     }
 
     fn watching(&self) -> Option<&dyn WatchSessions> {
+        Some(self)
+    }
+
+    fn recalling(&self) -> Option<&dyn RecallSessions> {
         Some(self)
     }
 }

@@ -1,0 +1,81 @@
+//! Sessions that are opened without asking the store, since their record is at hand.
+
+use std::task::{Context, Poll, Waker};
+
+use session_core::Reason;
+
+use crate::{
+    lab::{IDLE, Lab, sent, sha256},
+    memory::block_on,
+};
+
+#[test]
+fn a_session_at_hand_is_opened_without_a_call() {
+    let lab = Lab::recalling();
+    let cookie = lab.visit();
+    let session = lab.server.verify([cookie.as_bytes()]).recall().expect("it is at hand");
+    assert_eq!(session.get::<String>("value").unwrap().as_deref(), Some("kept"));
+    assert_eq!(lab.open(&cookie).get::<String>("value").unwrap().as_deref(), Some("kept"));
+    assert_eq!(lab.calls(), 0);
+}
+
+#[test]
+fn where_nothing_is_at_hand_the_store_is_asked_once() {
+    let lab = Lab::new();
+    let cookie = lab.visit();
+    let verified = lab.server.verify([cookie.as_bytes()]);
+    assert!(verified.recall().is_none());
+    assert_eq!(lab.calls(), 0);
+    let session = block_on(verified.open()).unwrap();
+    assert_eq!(session.get::<String>("value").unwrap().as_deref(), Some("kept"));
+    assert_eq!(lab.calls(), 1);
+}
+
+#[test]
+fn a_visitor_without_a_genuine_cookie_waits_for_nobody() {
+    for lab in [Lab::new(), Lab::recalling()] {
+        let forged = lab.visit().replace('!', "!A");
+        for cookies in [&[][..], &[b"junk".as_slice()], &[forged.as_bytes()]] {
+            let session = lab.server.verify(cookies.iter().copied()).recall();
+            assert!(session.expect("nobody is to be asked").is_new());
+        }
+        assert_eq!(lab.calls(), 0);
+    }
+}
+
+#[test]
+fn of_two_genuine_cookies_neither_is_taken_before_both_were_looked_at() {
+    let lab = Lab::recalling();
+    let (first, second) = (lab.visit(), lab.visit());
+    let cookies = [first.as_bytes(), second.as_bytes()];
+    assert!(lab.server.verify(cookies).recall().is_none());
+    assert!(lab.open_all(&cookies).is_new());
+    assert_eq!(lab.reasons(), [Reason::Ambiguous]);
+}
+
+#[test]
+fn what_is_recalled_is_looked_at_as_what_is_got() {
+    let lab = Lab::recalling();
+    let cookie = lab.visit();
+    let session = lab.open(&cookie);
+    session.renew().unwrap();
+    let renewed = sent(&session).expect("the new one");
+    assert!(lab.open(&cookie).is_new(), "its token was replaced");
+    assert_eq!(lab.reasons(), [Reason::Stale]);
+    lab.server.replace_keys(sha256(2)).unwrap();
+    assert!(lab.open(&renewed).is_new(), "its key is gone");
+    assert_eq!(lab.reasons(), [Reason::Forged]);
+    lab.server.replace_keys(sha256(1)).unwrap();
+    assert!(!lab.open(&renewed).is_new());
+    lab.clock.advance(IDLE);
+    assert!(lab.open(&renewed).is_new(), "it is expired");
+}
+
+#[test]
+fn a_session_at_hand_is_open_when_its_future_is_polled_once() {
+    let lab = Lab::recalling();
+    let cookie = lab.visit();
+    let mut open = std::pin::pin!(lab.server.open([cookie.as_bytes()]));
+    let polled = open.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Ok(session)) if !session.is_new()));
+}
