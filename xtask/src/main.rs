@@ -24,7 +24,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [--without NAME,..]       check everything: form, lints, tests, docs, the repository's rules;
-                                 browser, clients, counts and redis can be left out
+                                 browser, clients, counts, mounts and redis can be left out
   ready [--without NAME,..]      check what a release needs beyond that: packages, licences, advisories,
                                  oldest Rust, oldest dependencies, each feature, docs
   demo [FLAGS..]                 build and serve the demo site; --help lists its flags

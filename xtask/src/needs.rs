@@ -13,23 +13,35 @@ use crate::parts::Part;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
-    /// The package of Debian it comes with.
-    pub(crate) debian: &'static str,
+    /// The package of Debian it comes with; `None` for a right, which no package brings.
+    pub(crate) debian: Option<&'static str>,
     pub(crate) is_there: fn() -> bool,
 }
 
 pub(crate) const CHROMIUM: Tool =
-    Tool { name: "chromium", debian: "chromium", is_there: || finds("chromium") };
-pub(crate) const CHROMEDRIVER: Tool =
-    Tool { name: "chromedriver", debian: "chromium-driver", is_there: || finds("chromedriver") };
+    Tool { name: "chromium", debian: Some("chromium"), is_there: || finds("chromium") };
+pub(crate) const CHROMEDRIVER: Tool = Tool {
+    name: "chromedriver",
+    debian: Some("chromium-driver"),
+    is_there: || finds("chromedriver"),
+};
 pub(crate) const REDIS: Tool =
-    Tool { name: "redis-server", debian: "redis-server", is_there: || finds("redis-server") };
-pub(crate) const WRK: Tool = Tool { name: "wrk", debian: "wrk", is_there: || finds("wrk") };
+    Tool { name: "redis-server", debian: Some("redis-server"), is_there: || finds("redis-server") };
+pub(crate) const WRK: Tool = Tool { name: "wrk", debian: Some("wrk"), is_there: || finds("wrk") };
 pub(crate) const VALGRIND: Tool =
-    Tool { name: "valgrind", debian: "valgrind", is_there: || finds("valgrind") };
-pub(crate) const CURL: Tool = Tool { name: "curl", debian: "curl", is_there: || finds("curl") };
-pub(crate) const REQUESTS: Tool =
-    Tool { name: "Python's requests", debian: "python3-requests", is_there: python_has_requests };
+    Tool { name: "valgrind", debian: Some("valgrind"), is_there: || finds("valgrind") };
+pub(crate) const CURL: Tool =
+    Tool { name: "curl", debian: Some("curl"), is_there: || finds("curl") };
+pub(crate) const MOUNTS: Tool = Tool {
+    name: "the right to mount (that of root, or user namespaces)",
+    debian: None,
+    is_there: may_mount,
+};
+pub(crate) const REQUESTS: Tool = Tool {
+    name: "Python's requests",
+    debian: Some("python3-requests"),
+    is_there: python_has_requests,
+};
 
 /// Sees to it that the machine has what `parts` need: installs it where it may, and says so, or
 /// returns the one command that does. `without` says how to do without parts of these names.
@@ -39,7 +51,10 @@ pub(crate) fn provide(parts: &[&Part], without: fn(&[&str]) -> String) -> Result
     if missing.is_empty() {
         return Ok(());
     }
-    let Some(mut apt) = apt() else { return Err(request(&missing, finds("apt-get"))) };
+    let installable = missing.iter().all(|(_, tool)| tool.debian.is_some());
+    let Some(mut apt) = apt().filter(|_| installable) else {
+        return Err(request(&missing, finds("apt-get")));
+    };
     println!("== needs: {}; installing what is missing:", list(&missing));
     for args in [vec!["update"], install(&missing)] {
         println!("   {} {}", apt.join(" "), args.join(" "));
@@ -73,10 +88,15 @@ fn list(missing: &[(&str, Tool)]) -> String {
 
 /// Asks the reader for what is missing.
 fn request(missing: &[(&str, Tool)], debian: bool, without: fn(&[&str]) -> String) -> String {
-    let how = if debian {
+    let (programs, rights): (Vec<_>, Vec<_>) =
+        missing.iter().copied().partition(|(_, tool)| tool.debian.is_some());
+    let how = if programs.is_empty() {
+        "no package brings it".to_owned()
+    } else if debian {
         format!(
-            "install it with\n\n    sudo apt-get update && sudo apt-get {}",
-            install(missing).join(" ")
+            "install {} with\n\n    sudo apt-get update && sudo apt-get {}",
+            if rights.is_empty() { "it" } else { "what a package brings" },
+            install(&programs).join(" ")
         )
     } else {
         "install it".to_owned()
@@ -89,9 +109,9 @@ fn request(missing: &[(&str, Tool)], debian: bool, without: fn(&[&str]) -> Strin
 /// The arguments of apt-get. Nothing that is only recommended: a browser would bring a desktop.
 fn install(missing: &[(&str, Tool)]) -> Vec<&'static str> {
     let mut args = vec!["install", "-y", "--no-install-recommends"];
-    for (_, tool) in missing {
-        if !args.contains(&tool.debian) {
-            args.push(tool.debian);
+    for package in missing.iter().filter_map(|(_, tool)| tool.debian) {
+        if !args.contains(&package) {
+            args.push(package);
         }
     }
     args
@@ -126,6 +146,19 @@ fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
     env::split_paths(path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// Tries it, in a mount namespace of its own: nothing is mounted afterwards.
+fn may_mount() -> bool {
+    [&["--mount"][..], &["--mount", "--map-root-user"]].into_iter().any(|namespace| {
+        let tried = Command::new("unshare")
+            .args(namespace)
+            .args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    })
+}
+
 /// Asks the first Python of `PATH`, and the one of the system, which has Debian's packages.
 fn python_has_requests() -> bool {
     ["python3", "/usr/bin/python3"].into_iter().any(|python| {
@@ -143,13 +176,15 @@ mod tests {
     use std::env;
 
     use super::{Tool, find, install, missing, provide, request};
-    use crate::parts::Part;
+    use crate::parts::{Part, Tests};
 
-    const THERE: Tool = Tool { name: "there", debian: "there", is_there: || true };
-    const LACKING: Tool = Tool { name: "driver", debian: "the-driver", is_there: || false };
+    const THERE: Tool = Tool { name: "there", debian: Some("there"), is_there: || true };
+    const LACKING: Tool = Tool { name: "driver", debian: Some("the-driver"), is_there: || false };
+
+    const RIGHT: Tool = Tool { name: "a right", debian: None, is_there: || false };
 
     fn part(name: &'static str, tools: &'static [Tool]) -> Part {
-        Part { name, package: "p", test: None, tools }
+        Part { name, package: "p", tests: Tests::All, tools }
     }
 
     fn without(parts: &[&str]) -> String {
@@ -176,6 +211,16 @@ mod tests {
         );
         assert!(!request(&[one], false, without).contains("apt-get"), "it is not there");
         assert_eq!(install(&[one]).last(), Some(&"the-driver"));
+    }
+
+    #[test]
+    fn a_right_is_asked_for_and_nothing_is_installed_in_its_place() {
+        let (mounts, browser) = (part("mounts", &[RIGHT]), part("browser", &[LACKING]));
+        let alone = "mounts needs a right: no package brings it\n\nor do without mounts";
+        assert_eq!(provide(&[&mounts], without), Err(alone.to_owned()));
+        let both = request(&missing(&[&mounts, &browser]), true, without);
+        assert!(both.contains("install what a package brings with"), "{both}");
+        assert!(both.ends_with(" the-driver\n\nor do without mounts+browser"), "{both}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     cargo::Package,
-    needs::{CHROMEDRIVER, CHROMIUM, CURL, REDIS, REQUESTS, Tool, VALGRIND},
+    needs::{CHROMEDRIVER, CHROMIUM, CURL, MOUNTS, REDIS, REQUESTS, Tool, VALGRIND},
     step::Step,
 };
 
@@ -10,11 +10,21 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    /// Has these tests, and none that run without the tools.
     pub(crate) package: &'static str,
-    /// The one test binary of the package that is this part, if the package has several.
-    pub(crate) test: Option<&'static str>,
+    /// Which of the package's tests it is.
+    pub(crate) tests: Tests,
     pub(crate) tools: &'static [Tool],
+}
+
+/// What of a package is a part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tests {
+    /// All: no test of it runs without the tools.
+    All,
+    /// One test binary of a package whose others are parts as well.
+    Binary(&'static str),
+    /// Some among tests that run anywhere: they are left out by this variable.
+    UnlessSet(&'static str, &'static str),
 }
 
 /// All of them. A part whose package is not in the workspace has nothing to test.
@@ -22,27 +32,48 @@ const PARTS: &[Part] = &[
     Part {
         name: "browser",
         package: "demo-tests",
-        test: Some("browser"),
+        tests: Tests::Binary("browser"),
         tools: &[CHROMIUM, CHROMEDRIVER],
     },
     Part {
         name: "clients",
         package: "demo-tests",
-        test: Some("clients"),
+        tests: Tests::Binary("clients"),
         tools: &[CURL, REQUESTS],
     },
-    Part { name: "counts", package: "counts", test: Some("budget"), tools: &[VALGRIND] },
-    Part { name: "redis", package: "session-redis", test: None, tools: &[REDIS] },
+    Part { name: "counts", package: "counts", tests: Tests::Binary("budget"), tools: &[VALGRIND] },
+    Part {
+        name: "mounts",
+        package: "session-fs",
+        tests: Tests::UnlessSet("SESSION_FS_WITHOUT", "mounts"),
+        tools: &[MOUNTS],
+    },
+    Part { name: "redis", package: "session-redis", tests: Tests::All, tools: &[REDIS] },
 ];
 
 impl Part {
-    /// Builds with the features of the whole workspace, so that nothing is compiled once more.
-    pub(crate) fn step(&self) -> Step {
-        let line = match self.test {
-            Some(test) => format!("test --workspace --all-features --test {test}"),
-            None => format!("test --package {} --all-features", self.package),
+    /// Whether its package has no other tests.
+    pub(crate) fn is_package(&self) -> bool {
+        !matches!(self.tests, Tests::UnlessSet(..))
+    }
+
+    /// The step of its own, if it has one. Builds with the features of the whole workspace, so that
+    /// nothing is compiled once more.
+    pub(crate) fn step(&self) -> Option<Step> {
+        let line = match self.tests {
+            Tests::All => format!("test --package {} --all-features", self.package),
+            Tests::Binary(test) => format!("test --workspace --all-features --test {test}"),
+            Tests::UnlessSet(..) => return None,
         };
-        Step::new(format!("tests with {}", self.name), &line)
+        Some(Step::new(format!("tests with {}", self.name), &line))
+    }
+
+    /// The variable that leaves it out of the step of all tests, if it is one of these.
+    pub(crate) fn variable(&self) -> Option<(&'static str, &'static str)> {
+        match self.tests {
+            Tests::UnlessSet(name, value) => Some((name, value)),
+            _ => None,
+        }
     }
 }
 
@@ -109,20 +140,29 @@ mod tests {
         let names = |packages: &[Package]| -> Vec<_> {
             parts(packages).iter().map(|part| part.name).collect()
         };
-        assert_eq!(names(&[package("session-fs")]), Vec::<&str>::new());
+        assert_eq!(names(&[package("session-core")]), Vec::<&str>::new());
+        assert_eq!(names(&[package("session-fs")]), ["mounts"]);
         assert_eq!(names(&[package("session-redis")]), ["redis"]);
         assert_eq!(names(&[package("demo-tests"), package("x")]), ["browser", "clients"]);
     }
 
     #[test]
-    fn a_part_has_a_step_of_its_own() {
-        let steps: Vec<_> = PARTS.iter().map(|part| part.step().to_string()).collect();
+    fn a_part_has_a_step_of_its_own_or_a_variable_that_leaves_it_out() {
+        let steps: Vec<_> = PARTS
+            .iter()
+            .map(|part| match (part.step(), part.variable()) {
+                (Some(step), None) => step.to_string(),
+                (None, Some((name, value))) => format!("{name}={value}"),
+                both => panic!("{}: {both:?}", part.name),
+            })
+            .collect();
         assert_eq!(
             steps,
             [
                 "cargo test --workspace --all-features --test browser",
                 "cargo test --workspace --all-features --test clients",
                 "cargo test --workspace --all-features --test budget",
+                "SESSION_FS_WITHOUT=mounts",
                 "cargo test --package session-redis --all-features",
             ]
         );

@@ -14,7 +14,7 @@ use crate::cargo::{cargo, cargo_of};
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) args: Vec<String>,
-    pub(crate) env: &'static [(&'static str, &'static str)],
+    pub(crate) env: Vec<(&'static str, &'static str)>,
     /// Run by this version of Rust, which rustup has, instead of the one that runs this program.
     pub(crate) toolchain: Option<String>,
 }
@@ -25,7 +25,7 @@ pub(crate) const STRICT_DOCS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-Dwarnings")
 impl Step {
     pub(crate) fn new(name: impl Into<String>, line: &str) -> Self {
         let args = line.split_whitespace().map(str::to_owned).collect();
-        Self { name: name.into(), args, env: &[], toolchain: None }
+        Self { name: name.into(), args, env: Vec::new(), toolchain: None }
     }
 
     /// Runs it, shows what it prints, and counts the tests it reports.
@@ -74,7 +74,7 @@ impl Step {
 /// The line that repeats the step by hand.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, value) in self.env {
+        for (name, value) in &self.env {
             write!(f, "{name}={value} ")?;
         }
         f.write_str("cargo ")?;
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_step_is_shown_as_the_line_that_repeats_it() {
-        let step = Step { env: STRICT_DOCS, ..Step::new("docs", "doc  --no-deps") };
+        let step = Step { env: STRICT_DOCS.to_vec(), ..Step::new("docs", "doc  --no-deps") };
         assert_eq!(step.to_string(), "RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps");
         let step = Step { toolchain: Some("1.89".into()), ..Step::new("old", "check") };
         assert_eq!(step.to_string(), "cargo +1.89 check");

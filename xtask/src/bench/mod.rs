@@ -26,7 +26,7 @@ use self::{
 use crate::{
     cargo::workspace,
     needs::{REDIS, WRK, provide},
-    parts::Part,
+    parts::{Part, Tests},
 };
 
 /// Measures what `args` ask for: everything, one part, or the benchmarks of some crates.
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         let servers = Part {
             name: "http",
             package: "peers",
-            test: None,
+            tests: Tests::All,
             tools: if plan.quick { &[WRK] } else { &[WRK, REDIS] },
         };
         provide(&[&servers], |_| {

@@ -87,7 +87,7 @@ impl<'a> Release<'a> {
             "features" => self.features(),
             // As docs.rs shows them: without the docs of their dependencies.
             "docs" => vec![Task::Cargo(Step {
-                env: STRICT_DOCS,
+                env: STRICT_DOCS.to_vec(),
                 ..Step::new("docs", &format!("doc --no-deps --all-features {selected}"))
             })],
             "licences" => {
@@ -137,7 +137,7 @@ impl<'a> Release<'a> {
                 let line = format!("check --locked --all-features {selected}");
                 let mut check = cargo("oldest dependencies", &line);
                 if let (Task::Cargo(update), Task::Cargo(check)) = (&mut update, &mut check) {
-                    update.env = UNSTABLE;
+                    update.env = UNSTABLE.to_vec();
                     let oldest = ["-Z", "direct-minimal-versions", "--manifest-path", &manifest];
                     update.args.extend(oldest.map(str::to_owned));
                     let there = ["--manifest-path", &manifest, "--target-dir", &built];
