@@ -10,7 +10,6 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -22,7 +21,7 @@ use session_redis::{RedisConfig, RedisSessionManager};
 
 #[cfg(feature = "cluster")]
 use self::support::Cluster;
-use self::support::{Server, ask, block_on};
+use self::support::{Server, a_moment, ask, block_on};
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
 #[cfg(feature = "cluster")]
@@ -107,7 +106,7 @@ impl<S: Servers> Harness for Redis<S> {
     }
 
     fn wait(&self) {
-        thread::park_timeout(Duration::from_millis(10));
+        a_moment();
     }
 }
 

@@ -121,28 +121,12 @@ fn a_folder_that_is_swapped_while_in_use_changes_nothing() {
     fs::rename(&moved, store.folder.path()).expect("moved back");
 }
 
-/// Waits until what is changed from now on is dated well after the last change of `file`.
-#[cfg(target_os = "linux")]
-fn a_tick_later(file: &std::path::Path, probe: &std::path::Path) {
-    use std::os::unix::fs::MetadataExt;
-
-    let changed = |path| {
-        let metadata = fs::metadata(path).expect("there");
-        std::time::Duration::new(
-            u64::try_from(metadata.ctime()).expect("after 1970"),
-            u32::try_from(metadata.ctime_nsec()).expect("below a second"),
-        )
-    };
-    let before = changed(file);
-    while fs::write(probe, b"").is_ok()
-        && changed(probe) < before + std::time::Duration::from_millis(20)
-    {}
-}
-
 /// A backup of hard links keeps a file alive whose name is gone, or another file's.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_writer_that_waited_for_a_file_whose_name_is_gone_writes_nothing_into_a_backup() {
+    use crate::store::{changed, dates};
+
     let store = Store::new();
     let old = store.created(b"value");
     let records = store.folder.path().join("records");
@@ -151,7 +135,9 @@ fn a_writer_that_waited_for_a_file_whose_name_is_gone_writes_nothing_into_a_back
     let backup = backup.path().join("copy");
     fs::hard_link(&path, &backup).expect("linked");
     let before = fs::read(&backup).expect("read");
-    a_tick_later(&path, &backup.with_extension("probe"));
+    // What the writer would change is dated well after what is there.
+    let later = changed(&path) + std::time::Duration::from_millis(20);
+    while dates(&backup.with_extension("dates")) < later {}
     let other = fs::File::open(&path).expect("opened");
     other.lock().expect("locked, as another process would");
     let next = record(*old.id(), 2, store.idle(), b"next");

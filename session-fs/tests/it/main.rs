@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[cfg(target_os = "linux")]
 mod access_times;
 mod damage;
 mod folder;

@@ -1,6 +1,6 @@
 //! Probes beside writers of another manager on the folder.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use session_core::{
     Expect, Outcome, Probe, ProbeVersions, Removal, SessionId, SessionManager, Version,
@@ -8,7 +8,7 @@ use session_core::{
 
 use crate::{
     records::{new_id, record},
-    store::{Store, block_on, open},
+    store::{Store, block_on, changed, dates, open},
 };
 
 fn probe(manager: &session_fs::FileBackedSessionManager, id: &SessionId) -> Option<Probe> {
@@ -21,6 +21,8 @@ fn probe(manager: &session_fs::FileBackedSessionManager, id: &SessionId) -> Opti
 fn a_probe_shows_what_another_manager_has_just_stored() {
     const REST: Duration = Duration::from_millis(10);
     let store = Store::new();
+    let beside = tempfile::tempdir_in(store.folder.path()).expect("a folder on the same disk");
+    let other_file = beside.path().join("other");
     let other = open(store.folder.path(), &store.clock);
     let id = new_id();
     let put = |version: u64| {
@@ -33,13 +35,12 @@ fn a_probe_shows_what_another_manager_has_just_stored() {
     };
     for version in 1..=500 {
         put(version);
-        let (put_at, rest) = (Instant::now(), version % 5 == 0);
-        for times in 1.. {
+        let rested = (version % 5 == 0).then(|| changed(&store.file(&id)) + REST);
+        let mut looks = 0;
+        while looks < 3 {
             let found = probe(&store.manager, &id).map(|probe| probe.version.get());
             assert_eq!(found, Some(version));
-            if times >= 3 && !(rest && put_at.elapsed() < REST) {
-                break;
-            }
+            looks += u32::from(rested.is_none_or(|rested| dates(&other_file) >= rested));
         }
     }
     assert_eq!(block_on(other.remove(&id, None)).expect("remove"), Removal::Removed);

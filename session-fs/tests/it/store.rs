@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
@@ -84,6 +85,21 @@ impl Store {
 pub(crate) fn open(path: &Path, clock: &Arc<ManualClock>) -> FileBackedSessionManager {
     let config = FsConfig::new(path).clock(clock.clone()).without_background_sweep();
     FileBackedSessionManager::with_config(&config).expect("a manager")
+}
+
+/// When a file was last written to, or given or deprived of a name.
+pub(crate) fn changed(file: &Path) -> Duration {
+    let metadata = fs::metadata(file).expect("it is there");
+    Duration::new(
+        u64::try_from(metadata.ctime()).expect("after 1970"),
+        u32::try_from(metadata.ctime_nsec()).expect("below a second"),
+    )
+}
+
+/// How a change of a file is dated now, which is tried on this one, beside those of a store.
+pub(crate) fn dates(file: &Path) -> Duration {
+    fs::write(file, b"").expect("it can be written");
+    changed(file)
 }
 
 /// All files below `folder`.

@@ -11,7 +11,7 @@ use std::{
 use session_core::{ErrorKind, Expect, Outcome, SessionId, SessionManager, Version};
 use session_redis::RedisSessionManager;
 
-use super::{block_on, new_id, record, until};
+use super::{a_moment, block_on, new_id, record, until};
 
 /// Writers, each with a session of its own that nobody else writes.
 pub(crate) struct Load {
@@ -132,7 +132,7 @@ impl Writer {
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
                     self.errors.fetch_add(1, SeqCst);
-                    thread::park_timeout(std::time::Duration::from_millis(5));
+                    a_moment();
                 }
             }
         }

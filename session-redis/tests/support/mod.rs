@@ -13,5 +13,5 @@ pub(crate) use self::{
     load::Load,
     records::{HOUR, create, ending, lasting, new_id, now, record, tagged, text, touch},
     server::{Server, ask, free_port},
-    waiting::{block_on, until},
+    waiting::{a_moment, block_on, until},
 };

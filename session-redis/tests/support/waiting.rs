@@ -36,7 +36,12 @@ pub(crate) fn until<T>(what: &str, mut happened: impl FnMut() -> Option<T>) -> T
         if let Some(found) = happened() {
             return found;
         }
-        thread::park_timeout(Duration::from_millis(5));
+        a_moment();
     }
     panic!("{what}: not within half a minute");
+}
+
+/// Gives the other processes time before they are asked again.
+pub(crate) fn a_moment() {
+    thread::park_timeout(Duration::from_millis(10));
 }

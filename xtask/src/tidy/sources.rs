@@ -8,14 +8,30 @@ const MAX_LINES: usize = 400;
 const LONG: &[(&str, &str)] =
     &[("session-core/src/conformance/base.rs", "one check after another: nothing to split")];
 
-/// Files that may wait with `thread::sleep`, each with its reason.
+/// Files that may wait for some time to pass, each with its reason.
 const SLEEPERS: &[(&str, &str)] = &[
+    ("bench/peers/src/cost/mod.rs", "a rate is counted over a time"),
+    ("demo-tests/src/browser.rs", "a page tells nobody that it has changed: it is looked at again"),
+    (
+        "session-actix/examples/demo/live.rs",
+        "the demo looks now and then whether a session is over",
+    ),
     (
         "session-fs/src/store/locked.rs",
         "an advisory lock cannot be waited for with a deadline: it is tried again",
     ),
     ("session-fs/examples/crash.rs", "a random moment to kill at is what it is for"),
+    ("session-redis/examples/stale/load.rs", "a load runs for as long as it is told to"),
+    ("session-redis/src/feed/mod.rs", "a server that is down is not called without a pause"),
+    ("session-redis/src/link/line.rs", "a server that refused is asked again after a pause"),
+    (
+        "session-redis/tests/support/waiting.rs",
+        "another process tells nobody what it has done: it is asked again",
+    ),
 ];
+
+/// What waits for time to pass, called by whatever path.
+const SLEEPS: &[&str] = &["sleep(", "sleep_ms(", "sleep_until(", "park_timeout("];
 
 #[test]
 fn source_files_are_short() {
@@ -121,7 +137,8 @@ fn every_exception_to_a_lint_has_a_reason() {
         find: |tree| {
             let mut offences = Vec::new();
             for file in tree.rust() {
-                for (at, attribute) in attributes(&file.text) {
+                let switches = |(_, attribute): &(usize, &str)| switches_a_lint(attribute);
+                for (at, attribute) in attributes(&file.text).filter(switches) {
                     let line = file.text[..at].matches('\n').count() + 1;
                     if !attribute.contains("reason = \"") {
                         offences.push(format!("{}:{line}: {attribute}", file.path));
@@ -138,32 +155,32 @@ fn every_exception_to_a_lint_has_a_reason() {
     .holds();
 }
 
-/// Attributes that switch a lint off, and where they begin.
-fn attributes(text: &str) -> Vec<(usize, &str)> {
+/// Attributes, and where they begin.
+fn attributes(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let starts = text.match_indices("#[").chain(text.match_indices("#!["));
-    starts
-        .filter_map(|(at, _)| {
-            let line = text[..at].rsplit('\n').next().unwrap_or_default();
-            if !line.trim().is_empty() {
-                return None;
-            }
-            let mut depth = 0_usize;
-            let end = text[at..].find(|char| {
-                depth = match char {
-                    '[' => depth + 1,
-                    ']' => depth - 1,
-                    _ => depth,
-                };
-                char == ']' && depth == 0
-            })?;
-            let attribute = &text[at..=at + end];
-            let inner = attribute.trim_start_matches(['#', '!', '[']);
-            let switches = ["allow(", "expect("].iter().any(|start| inner.starts_with(start))
-                || inner.starts_with("cfg_attr(")
-                    && [" allow(", " expect("].iter().any(|it| inner.contains(it));
-            switches.then_some((at, attribute))
-        })
-        .collect()
+    starts.filter_map(|(at, _)| {
+        let line = text[..at].rsplit('\n').next().unwrap_or_default();
+        if !line.trim().is_empty() {
+            return None;
+        }
+        let mut depth = 0_usize;
+        let end = text[at..].find(|char| {
+            depth = match char {
+                '[' => depth + 1,
+                ']' => depth - 1,
+                _ => depth,
+            };
+            char == ']' && depth == 0
+        })?;
+        Some((at, &text[at..=at + end]))
+    })
+}
+
+fn switches_a_lint(attribute: &str) -> bool {
+    let inner = attribute.trim_start_matches(['#', '!', '[']);
+    ["allow(", "expect("].iter().any(|start| inner.starts_with(start))
+        || inner.starts_with("cfg_attr(")
+            && [" allow(", " expect("].iter().any(|it| inner.contains(it))
 }
 
 #[test]
@@ -182,10 +199,14 @@ fn nothing_sleeps_for_luck() {
     Rule {
         reason: "a sleep is too short on a busy machine and too long on all others: wait for the condition",
         find: |tree| {
-            find_code(tree, "thread::sleep", |path| SLEEPERS.iter().any(|(it, _)| *it == path))
+            let may = |path: &str| SLEEPERS.iter().any(|(it, _)| *it == path);
+            SLEEPS.iter().flat_map(|call| find_code(tree, call, may)).collect()
         },
     }
     .catches(&[("session-fs/tests/it/sweep.rs", "    thread::sleep(second);")])
+    .catches(&[("session-fs/tests/it/sweep.rs", "    time::sleep(second).await;")])
+    .catches(&[("session-fs/tests/it/sweep.rs", "    sleep(second).await;")])
+    .catches(&[("session-fs/tests/it/sweep.rs", "    thread::park_timeout(second);")])
     .allows(&[("session-fs/tests/it/sweep.rs", "// no thread::sleep here")])
     .holds();
 }
@@ -194,10 +215,37 @@ fn nothing_sleeps_for_luck() {
 fn no_test_is_ignored() {
     Rule {
         reason: "a test that does not run passes for the wrong reason",
-        find: |tree| find_code(tree, "#[ignore", |_| false),
+        find: |tree| {
+            let mut offences = Vec::new();
+            for file in tree.rust() {
+                for (at, attribute) in attributes(&file.text).filter(|(_, it)| ignores(it)) {
+                    let line = file.text[..at].matches('\n').count() + 1;
+                    offences.push(format!("{}:{line}: {attribute}", file.path));
+                }
+            }
+            offences
+        },
     }
     .catches(&[("session-fs/tests/it/sweep.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}")])
+    .catches(&[("session-fs/tests/it/sweep.rs", "#[cfg_attr(not(unix), ignore)]\nfn f() {}")])
+    .catches(&[(
+        "session-fs/tests/it/sweep.rs",
+        "#[cfg_attr(\n    not(unix),\n    test,\n    ignore = \"elsewhere\"\n)]\nfn f() {}",
+    )])
+    .allows(&[("session-fs/src/disk.rs", "#[cfg_attr(doc, doc = \"what to ignore\")]")])
+    .allows(&[("session-fs/src/disk.rs", "#[cfg(feature = \"ignore\")]\n// #[ignore]")])
     .holds();
+}
+
+/// Whether an attribute is `ignore`, or becomes it under a condition.
+fn ignores(attribute: &str) -> bool {
+    let inner = attribute.trim_start_matches(['#', '!', '[']);
+    let mut words = inner.split([',', '(', ')', ']', '=']).map(str::trim);
+    if inner.starts_with("cfg_attr(") {
+        words.any(|word| word == "ignore")
+    } else {
+        words.next() == Some("ignore")
+    }
 }
 
 /// Lines of code, not of comments, with a text that only some files may have.
