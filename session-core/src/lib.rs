@@ -15,9 +15,9 @@
 //! | | |
 //! | --- | --- |
 //! | Nothing is lost when requests of one browser overlap | changes are applied to the newest record, again and again if need be; [`update`](ManagedSession::update) and [`take`](ManagedSession::take) are atomic across processes |
-//! | Nothing ended comes back | after a logout, a revocation or expiry no request under way stores anything, and no request that came with the token from before a login |
+//! | Nothing ended comes back | after a logout, a revocation or expiry no request under way stores anything, and no request that came with the token from before a login; what a loss of power, a failover or a restored backup can undo is in `SECURITY.md` of the repository |
 //! | A stolen store logs nobody in | it holds sealed values, and a hash of each token |
-//! | A stolen key logs nobody in | a token has 128 random bits no key leads to |
+//! | A stolen key alone logs nobody in | a token has 128 random bits no key leads to |
 //! | Forged cookies never reach the store | the MAC is checked first |
 //! | A visitor who stores nothing costs nothing | no record, no cookie, no store call |
 //!
@@ -47,8 +47,9 @@
 //! # Limits
 //!
 //! A session holds 64 KiB unless set otherwise, and never more than [`Record::MAX_BYTES`] stored.
-//! What who steals what can do is in `SECURITY.md` of the repository; in short, someone who can
-//! *write* the store can put an older copy of a record back until its absolute deadline.
+//! What a thief gains, and from what, is in `SECURITY.md` of the repository; in short, someone who
+//! can *write* the store can put an older copy of a record back until its absolute deadline, and
+//! hide sessions from their owner's list.
 
 mod abilities;
 mod clock;
