@@ -29,7 +29,7 @@ async fn log_out(user: Identity) -> impl Responder {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Made once: head -c 96 /dev/urandom > session.key
+    // Made once: (umask 077; head -c 96 /dev/urandom > session.key)
     let secret = std::fs::read("session.key")?;
     let (records, cookies) = secret.split_at_checked(32).ok_or("session.key is too short")?;
     let manager = FileBackedSessionManager::new("sessions")?;

@@ -41,7 +41,7 @@ async fn order(session: Session, order: web::Form<Order>) -> actix_web::Result<H
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Made once: head -c 32 /dev/urandom > session.key
+    // Made once: (umask 077; head -c 32 /dev/urandom > session.key)
     let key = SigningKey::hmac_sha256(std::fs::read("session.key")?)?;
     let sessions = SessionMiddleware::new(FileBackedSessionManager::new("sessions")?, key)?;
     HttpServer::new(move || {
