@@ -41,9 +41,10 @@
 //!
 //! Replicas are asynchronous: what a server answered and had not passed on is lost when it fails
 //! and a replica takes its place, a logout among it. [`RedisConfig::replicas`] waits for replicas,
-//! which makes that unlikely. In a Cluster the index of a principal may lose an entry so and its
-//! session remain on another server: no list names it then, until its next login. A scan that
-//! overlaps a restart or a change of the Cluster may miss sessions; a list by principal does not.
+//! which makes that unlikely. In a Cluster the index of a principal may lose an entry in this way
+//! while its session remains on another server: no list names it then, until its next login. A scan
+//! that overlaps a restart or a change of the Cluster may miss sessions; a list by principal does
+//! not.
 
 mod config;
 mod engine;
