@@ -10,7 +10,7 @@ use session_core::{
     SystemClock,
 };
 
-/// Session keys given out here are worth nothing elsewhere, though the secret be the same.
+/// Session keys given out here are worth nothing elsewhere, even if the secret is the same.
 const REALM: &str = "actix-session";
 
 /// What a [`ManagerStore`](crate::ManagerStore) was made with.
