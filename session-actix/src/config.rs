@@ -142,7 +142,8 @@ impl<N> SessionMiddlewareBuilder<N> {
     /// Leaves `Secure` out, so that the cookie travels over plain http, where anyone on the way can
     /// read it. Without a name of its own the cookie is then called `sid`.
     ///
-    /// Not needed on `localhost` and `127.0.0.1`, which browsers and curl hold to be secure.
+    /// Not needed on `localhost` and `127.0.0.1` with Chrome, Firefox and curl; Safari may drop the
+    /// cookie there.
     pub fn insecure_cookie(mut self) -> Self {
         self.attributes.secure = false;
         self
@@ -237,7 +238,7 @@ impl<N> SessionMiddlewareBuilder<N> {
         self
     }
 
-    /// A label for the application: cookies of another realm do not verify, though they be signed
+    /// A label for the application: cookies of another realm do not verify, even if they are signed
     /// with the same secret.
     pub fn realm(self, realm: impl Into<String>) -> Self {
         let realm = realm.into();
@@ -275,7 +276,8 @@ impl<N> SessionMiddlewareBuilder<N> {
         self.policy(move |builder| builder.max_sessions(max))
     }
 
-    /// The most bytes the keys and values of a session may have together: 64 KiB unless set.
+    /// The most bytes the keys and encoded values of a session may have together, each value
+    /// counted with 32 more: 64 KiB unless set.
     pub fn max_bytes(self, bytes: usize) -> Self {
         self.policy(move |builder| builder.max_bytes(bytes))
     }

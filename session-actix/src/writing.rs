@@ -135,8 +135,8 @@ impl<N> Session<N> {
     /// [`TooManySessions`](session_core::ErrorKind::TooManySessions): by the application's limit.
     /// [`Gone`](session_core::ErrorKind::Gone): the session ended, or somebody logged in with it,
     /// meanwhile. [`Finished`](session_core::ErrorKind::Finished): the head of the response has
-    /// left. [`Config`](session_core::ErrorKind::Config): an empty name. Else as
-    /// [`save`](Self::save).
+    /// left. [`Config`](session_core::ErrorKind::Config): a name of no bytes or of more than 1,024.
+    /// Else as [`save`](Self::save).
     pub async fn bind(&self, principal: &str) -> Result<()> {
         Ok(self.managed()?.bind(principal).await?)
     }

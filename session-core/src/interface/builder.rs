@@ -69,8 +69,8 @@ impl SessionInterfaceBuilder {
         self
     }
 
-    /// A label for the application or deployment: cookies of another realm do not verify, though
-    /// they be signed with the same secret.
+    /// A label for the application or deployment: cookies of another realm do not verify, even if
+    /// they are signed with the same secret.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
         self
@@ -119,9 +119,9 @@ impl SessionInterfaceBuilder {
         self
     }
 
-    /// The most bytes the keys and encoded values of a session may have together, and 32 more for
-    /// each value, which is what keeping it takes; a value that
-    /// would not fit is refused by [`insert`](crate::ManagedSession::insert).
+    /// The most bytes the keys and encoded values of a session may have together, each value
+    /// counted with 32 more, which is what keeping it takes; a value that would not fit is refused
+    /// by [`insert`](crate::ManagedSession::insert).
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.policy.max_bytes = bytes;
         self

@@ -40,7 +40,8 @@ use crate::{
 /// is decided here:
 ///
 /// - **Nothing is stored, and nothing sent, for a visitor until a value is put in.** The MAC of a
-///   cookie is checked before the store is asked: forged cookies cost one HMAC each.
+///   cookie is checked before the store is asked: a forged one costs at most one HMAC for each key
+///   of the ring, and at most 8 of a request are looked at.
 /// - **Nothing is lost when requests overlap.** Changes are kept as data and applied to the newest
 ///   record; a writer that lost the race applies its changes again. Set after get is
 ///   last-writer-wins for that key; [`update`](crate::ManagedSession::update) and

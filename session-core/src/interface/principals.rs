@@ -95,15 +95,16 @@ impl ManagedSession {
     ///
     /// # Form and units
     ///
-    /// `principal` is the application's name for the user, best one that never changes. Not empty.
-    /// It is stored sealed; the store sees a [tag](PrincipalTag).
+    /// `principal` is the application's name for the user, best one that never changes: 1 to 1,024
+    /// bytes. It is stored sealed; the store sees a [tag](PrincipalTag).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TooManySessions`]: by the limit of [`MaxSessions::Refuse`].
     /// [`ErrorKind::Gone`]: the session ended, or somebody logged in with it, meanwhile.
     /// [`ErrorKind::Finished`]: the head of the response has left and no cookie can be sent.
-    /// [`ErrorKind::Config`]: an empty name. Else as [`save`](Self::save).
+    /// [`ErrorKind::Config`]: a name of no bytes or of more than 1,024. Else as
+    /// [`save`](Self::save).
     ///
     /// # Source
     ///
