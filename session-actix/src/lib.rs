@@ -33,7 +33,7 @@
 //!
 //! #[actix_web::main]
 //! async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-//!     // Made once: head -c 32 /dev/urandom > session.key
+//!     // Made once: (umask 077; head -c 32 /dev/urandom > session.key)
 //!     let key = SigningKey::hmac_sha256(std::fs::read("session.key")?)?;
 //!     let sessions = SessionMiddleware::new(FileBackedSessionManager::new("sessions")?, key)?;
 //!     let app = move || App::new().wrap(sessions.clone()).route("/", web::get().to(visits));

@@ -16,7 +16,7 @@ pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// Call it again while [`Swept::more`] is true. Works beside every other call and beside other
     /// sweeps, also of other processes.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - Expired records are removed. (`sweep_removes_expired`)
     /// - A live record is never removed, also when it is touched or replaced meanwhile.
@@ -82,7 +82,7 @@ impl Page {
 
 /// Finds sessions without knowing their ids.
 ///
-/// # Behavior
+/// # Behaviour
 ///
 /// - A listing names every record that is live for its whole duration.
 ///   (`listing_finds_every_session_of_a_tag`, `a_record_moves_to_the_tag_it_was_last_put_with`,
@@ -112,7 +112,7 @@ pub trait ListSessions: fmt::Debug + Send + Sync {
 pub trait ProbeVersions: fmt::Debug + Send + Sync {
     /// The version of the live record stored under `id` and its current idle deadline, or `None`.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - Agrees with [`get`](crate::SessionManager::get) of the store itself, never with a copy
     ///   that may be stale: a cache passes the question on. (`probe_agrees_with_get`,
@@ -144,7 +144,7 @@ pub trait RecallSessions: fmt::Debug + Send + Sync {
     /// `None` says nothing about the store: ask [`get`](crate::SessionManager::get). Never blocks,
     /// and never fails.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - What is recalled is what [`get`](crate::SessionManager::get), called now, might answer: it
     ///   is as current, and never expired. (`recall_agrees_with_get`, `expired_is_not_recalled`)
@@ -156,7 +156,7 @@ pub trait RecallSessions: fmt::Debug + Send + Sync {
 
 /// Tells of changes as they happen.
 ///
-/// # Behavior
+/// # Behaviour
 ///
 /// - After [`watch`](Self::watch) returned, every put, touch and remove through any manager of the
 ///   same store is told to the watcher with [`changed`](WatchChanges::changed), in this process

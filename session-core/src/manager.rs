@@ -82,7 +82,7 @@ pub enum Removal {
 /// changed it, a `touch` now and then. Any number of calls, for the same and for different ids, run
 /// at the same time.
 ///
-/// # Behavior
+/// # Behaviour
 ///
 /// - A record is *live* from the moment a `put` answered [`Outcome::Stored`] until it is removed or
 ///   its [`expires_at`](Record::expires_at) is reached: at the deadline it is expired, not after
@@ -103,7 +103,7 @@ pub enum Removal {
 /// - When a future is dropped half-way, the write took place whole or not at all.
 ///   (`a_dropped_future_leaves_a_whole_record`)
 /// - `Debug` shows no id, no record and no credential of the store. (`debug_hides_ids_and_bytes`)
-/// - `Arc<T>` and `Box<T>` of a manager are managers with the same behavior.
+/// - `Arc<T>` and `Box<T>` of a manager are managers with the same behaviour.
 ///   (`works_behind_arc_and_box`)
 ///
 /// # Errors
@@ -126,7 +126,7 @@ pub enum Removal {
 pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// Tells whether a live record is stored under `id`.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - True exactly when [`get`](Self::get) would return a record. (`exists_agrees_with_get`)
     async fn exists(&self, id: &SessionId) -> Result<bool>;
@@ -135,7 +135,7 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///
     /// What was put last is returned whole; a half-written record is never seen.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - Unknown, removed and expired records are all `None`. (`absent_is_none`, `removed_is_none`,
     ///   `expired_is_none`)
@@ -155,7 +155,7 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
 
     /// Stores `record` under its own id, in place of what `expect` names.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - [`Expect::Absent`]: `Stored` if no live record is there, else `Conflict`; it never
     ///   replaces a live one. (`create_never_replaces`)
@@ -178,7 +178,7 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///
     /// The body is not rewritten and the version does not change.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - `Stored` if the live record has `version`, `Conflict` if it has another, `Gone` if there
     ///   is none; it never creates. (`touch_moves_the_deadline`, `touch_names_the_version`,
@@ -198,7 +198,7 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// Once this has answered `Removed` or `Gone`, no get, put with [`Expect::Version`] or touch
     /// anywhere finds a record under `id`.
     ///
-    /// # Behavior
+    /// # Behaviour
     ///
     /// - `Removed` for the call that removed a live record, `Gone` if there was none: removing
     ///   twice is no error. (`removed_is_none`, `remove_absent_is_gone`)
