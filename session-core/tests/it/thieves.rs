@@ -77,6 +77,33 @@ fn an_older_record_put_back_undoes_a_logout_until_its_absolute_deadline() {
 }
 
 #[test]
+fn a_record_taken_out_for_a_while_is_hidden_from_its_owners_list_and_outlives_revoke_all() {
+    let lab = Lab::new();
+    let session = lab.open_all(&[]);
+    session.insert("value", "FINDME").unwrap();
+    block_on(session.bind("alice")).unwrap();
+    let cookie = sent(&session).unwrap();
+    let record = lab.only_record();
+    assert_eq!(block_on(lab.server.sessions_of("alice")).unwrap().len(), 1);
+
+    block_on(lab.store.remove(record.id(), None)).unwrap();
+    assert!(block_on(lab.server.sessions_of("alice")).unwrap().is_empty(), "hidden");
+    assert_eq!(block_on(lab.server.revoke_all("alice", None)).unwrap(), 0);
+    assert_eq!(block_on(lab.store.put(&record, Expect::Absent)).unwrap(), Outcome::Stored);
+    assert_eq!(lab.open(&cookie).principal().as_deref(), Some("alice"), "not revoked");
+
+    // All the same he has what he had: bytes that show no value and are no cookie.
+    let bytes = record.to_bytes();
+    assert!(!bytes.windows(6).any(|part| part == b"FINDME"));
+    for part in bytes.windows(48) {
+        assert_eq!(lab.refuses_unasked(written(record.id(), part)), Reason::Forged);
+    }
+    // Found again, it can be revoked.
+    assert_eq!(block_on(lab.server.revoke_all("alice", None)).unwrap(), 1);
+    assert!(lab.open(&cookie).is_new());
+}
+
+#[test]
 fn with_the_keys_and_the_store_values_are_read_and_still_no_cookie_is_made() {
     let lab = Lab::new();
     let cookie = lab.visit();

@@ -12,3 +12,4 @@ mod probing;
 mod records;
 mod store;
 mod sweeping;
+mod thieves;
