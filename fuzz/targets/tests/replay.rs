@@ -8,12 +8,15 @@ use std::{fs, path::Path};
 
 use fuzz_targets::TARGETS;
 
-/// Runs a target on each file of a folder, and tells how many there were.
+/// Runs a target on each file of its folder, if it has one, and tells how many there were.
 fn replay(folder: &str, name: &str, target: fuzz_targets::Target) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder).join(name);
-    let Ok(files) = fs::read_dir(folder) else { return 0 };
+    if !folder.exists() {
+        return 0;
+    }
     let mut inputs = 0;
-    for file in files.flatten() {
+    for file in fs::read_dir(folder).expect("the folder can be read") {
+        let file = file.expect("its entries can be read");
         println!("{}", file.path().display());
         target(&fs::read(file.path()).expect("an input can be read"));
         inputs += 1;
@@ -30,7 +33,7 @@ fn every_corpus_passes() {
 
 #[test]
 fn what_was_a_finding_once_is_none() {
-    for (name, target) in TARGETS {
-        replay("crashes", name, target);
-    }
+    let findings: usize =
+        TARGETS.into_iter().map(|(name, target)| replay("crashes", name, target)).sum();
+    assert!(findings > 0, "there are findings to replay");
 }
