@@ -13,9 +13,9 @@ use actix_web::http::header::HeaderValue;
 /// A browser takes any name that *decodes* or *trims* to a `__Host-` name from anyone, so whoever
 /// decodes or trims here has lost the prefix's protection (PHP CVE-2020-7070; the cookies of
 /// `HttpRequest` of actix-web 4.18).
-pub(crate) fn values<'a>(
+pub(crate) fn values<'a, 'n>(
     fields: impl IntoIterator<Item = &'a HeaderValue>,
-    name: &'a str,
+    name: &'n str,
 ) -> impl Iterator<Item = &'a [u8]> {
     fields
         .into_iter()

@@ -1,17 +1,19 @@
 //! The ways to the session of a request.
 
 use std::{
-    future::{Ready, ready},
+    fmt,
+    pin::Pin,
     rc::Rc,
+    task::{Context, Poll},
 };
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{Payload, ServiceRequest},
     guard::GuardContext,
-    http::header::HeaderMap,
+    http::header::{COOKIE, HeaderMap, HeaderValue},
 };
-use futures_util::future::{Either, LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 
 use crate::{
     Error, Main, Result, Session,
@@ -30,11 +32,10 @@ use crate::{
 /// [`read_only_when_unavailable`](crate::SessionMiddlewareBuilder::read_only_when_unavailable).
 impl<N: 'static> FromRequest for Session<N> {
     type Error = Error;
-    /// Ready from the start when the store need not be waited for.
-    type Future = Opening<Self>;
+    type Future = Opening<N>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        open(slot::find::<N>(&request.extensions()), request.headers())
+        Opening(Step::Asked(request.clone()))
     }
 }
 
@@ -86,39 +87,92 @@ pub trait SessionExt {
 
 impl SessionExt for HttpRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
-        boxed(open(slot::find::<N>(&self.extensions()), self.headers()))
+        let slot = slot::find::<N>(&self.extensions());
+        boxed(slot, self.headers())
     }
 }
 
 impl SessionExt for ServiceRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
-        boxed(open(slot::find::<N>(&self.extensions()), self.headers()))
+        let slot = slot::find::<N>(&self.extensions());
+        boxed(slot, self.headers())
     }
 }
 
-/// There already, or to be waited for.
-type Opening<T> = Either<Ready<Result<T>>, LocalBoxFuture<'static, Result<T>>>;
+fn boxed<N: 'static>(
+    slot: Result<Rc<Slot>>,
+    headers: &HeaderMap,
+) -> LocalBoxFuture<'static, Result<Session<N>>> {
+    // And not the request: it must have one owner to be routed.
+    let fields: Vec<_> = headers.get_all(COOKIE).cloned().collect();
+    Box::pin(async move {
+        match open(slot?, &fields) {
+            Begun::Open(session) => Ok(session),
+            Begun::Waits(opening) => opening.await,
+        }
+    })
+}
 
-fn open<N: 'static>(slot: Result<Rc<Slot>>, headers: &HeaderMap) -> Opening<Session<N>> {
-    let slot = match slot {
-        Ok(slot) => slot,
-        Err(error) => return Either::Left(ready(Err(error))),
-    };
+/// Waits for the session of a request: the future of the extractor.
+///
+/// Opens it when it is first polled. A session that is in memory, and that of a visitor without a
+/// genuine cookie, is there then.
+#[must_use = "futures do nothing unless polled"]
+pub struct Opening<N = Main>(Step<N>);
+
+enum Step<N> {
+    Asked(HttpRequest),
+    Waits(LocalBoxFuture<'static, Result<Session<N>>>),
+}
+
+impl<N: 'static> Future for Opening<N> {
+    type Output = Result<Session<N>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let step = &mut self.get_mut().0;
+        match step {
+            Step::Waits(opening) => opening.as_mut().poll(context),
+            Step::Asked(request) => {
+                // Not while the extensions are borrowed: an observer may look at the request.
+                let slot = slot::find::<N>(&request.extensions());
+                let mut opening = match open(slot?, request.headers().get_all(COOKIE)) {
+                    Begun::Open(session) => return Poll::Ready(Ok(session)),
+                    Begun::Waits(opening) => opening,
+                };
+                let polled = opening.as_mut().poll(context);
+                if polled.is_pending() {
+                    *step = Step::Waits(opening);
+                }
+                polled
+            }
+        }
+    }
+}
+
+impl<N> fmt::Debug for Opening<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").finish_non_exhaustive()
+    }
+}
+
+/// A session whose opening has begun.
+enum Begun<N> {
+    Open(Session<N>),
+    Waits(LocalBoxFuture<'static, Result<Session<N>>>),
+}
+
+fn open<'a, N: 'static>(
+    slot: Rc<Slot>,
+    fields: impl IntoIterator<Item = &'a HeaderValue>,
+) -> Begun<N> {
     // Also when it fails: the answer depends on the cookie.
     slot.note_asked_for();
-    match slot.recall(headers) {
-        Ok(session) => Either::Left(ready(Ok(slot.hand_out(session)))),
-        Err(verified) => Either::Right(Box::pin(async move {
+    match slot.recall(fields) {
+        Ok(session) => Begun::Open(slot.hand_out(session)),
+        Err(verified) => Begun::Waits(Box::pin(async move {
             let session = slot.open(&verified).await?;
             Ok(slot.hand_out(session))
         })),
-    }
-}
-
-fn boxed<T: 'static>(opening: Opening<T>) -> LocalBoxFuture<'static, Result<T>> {
-    match opening {
-        Either::Left(ready) => Box::pin(ready),
-        Either::Right(boxed) => boxed,
     }
 }
 

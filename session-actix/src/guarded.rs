@@ -20,7 +20,7 @@ use session_core::{
 /// The application's manager, with a limit on how long a call may take.
 ///
 /// Here and not in the middleware, so that no way to the store goes past it: opening, saving, every
-/// try of a save, listing and revoking are each bounded.
+/// try of a save, listing and revoking are each bounded. What is recalled asks no store.
 pub(crate) struct Guarded {
     manager: Arc<dyn SessionManager>,
     limit: Duration,

@@ -74,7 +74,7 @@ mod writing;
 pub use self::{
     config::SessionMiddlewareBuilder,
     error::{Error, Result},
-    extract::{OpenedSession, SessionExt},
+    extract::{OpenedSession, Opening, SessionExt},
     key::{AsKey, Key},
     middleware::{Main, SessionMiddleware, SessionService},
     session::Session,

@@ -14,7 +14,7 @@ use actix_web::{
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     error::InternalError,
-    http::header::{HeaderMap, HeaderValue},
+    http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 use futures_util::future::LocalBoxFuture;
 use session_core::{CookieAction, KeyRing, Saved, SessionId, SessionInterface, SessionManager};
@@ -187,7 +187,7 @@ where
         }
         let service = Rc::clone(&self.service);
         Box::pin(async move {
-            if let Err(verified) = slot.recall(request.headers())
+            if let Err(verified) = slot.recall(request.headers().get_all(COOKIE))
                 && let Err(error) = slot.open(&verified).await
             {
                 // Handlers that need no session work on; those that do try again and answer 503.

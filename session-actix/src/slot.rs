@@ -8,11 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{
-    HttpMessage,
-    dev::Extensions,
-    http::header::{COOKIE, HeaderMap},
-};
+use actix_web::{HttpMessage, dev::Extensions, http::header::HeaderValue};
 use session_core::{ErrorKind, ManagedSession, SessionInterface, Verified};
 use tokio::sync::Mutex;
 
@@ -62,10 +58,10 @@ impl Slot {
     }
 
     /// Opens the session if nobody has to be waited for; otherwise says what the store is to be
-    /// asked with.
-    pub(crate) fn recall(
+    /// asked with. `fields` are those of `Cookie`.
+    pub(crate) fn recall<'a>(
         &self,
-        headers: &HeaderMap,
+        fields: impl IntoIterator<Item = &'a HeaderValue>,
     ) -> std::result::Result<Option<ManagedSession>, Rc<Verified>> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened.clone());
@@ -73,7 +69,6 @@ impl Slot {
         if let Some(verified) = self.verified.get() {
             return Err(Rc::clone(verified));
         }
-        let fields = headers.get_all(COOKIE);
         let values = cookie::values(fields, self.shared.set_cookie.name());
         let verified = self.shared.interface.verify(values);
         match verified.recall() {

@@ -21,12 +21,13 @@ use crate::{
 ///
 /// Reads are answered from memory where the [mode](Coherence) allows it; writes go to the parent
 /// first, and the entry follows only when the parent has answered. All abilities are those of the
-/// parent, and a probe is passed on to it.
+/// parent, to which a probe is passed on; recalling is the cache's own, in every mode that does not
+/// check each hit.
 ///
 /// The parent is held behind one pointer whatever its type: an `Arc<dyn SessionManager>` is a
 /// manager like any other, and a hit does not call it.
 ///
-/// # Behavior
+/// # Behaviour
 ///
 /// - One load for many: requests that miss the same record wait for one
 ///   [`get`](SessionManager::get) of the parent, and each of them drives it on, so a request that

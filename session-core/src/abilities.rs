@@ -141,13 +141,14 @@ pub struct Probe {
 pub trait RecallSessions: fmt::Debug + Send + Sync {
     /// The live record stored under `id`, if it is at hand.
     ///
-    /// `None` says nothing about the store: ask [`get`](crate::SessionManager::get). Never blocks,
-    /// and never fails.
+    /// `None` says nothing about the store: ask [`get`](crate::SessionManager::get). Never fails,
+    /// and waits for no I/O and for no other task.
     ///
     /// # Behaviour
     ///
     /// - What is recalled is what [`get`](crate::SessionManager::get), called now, might answer: it
-    ///   is as current, and never expired. (`recall_agrees_with_get`, `expired_is_not_recalled`)
+    ///   is as current, and never expired. (`recall_agrees_with_get`, `expired_is_not_recalled`;
+    ///   shared: `recall_is_as_current_as_get`)
     /// - What was removed or replaced through this manager is not recalled once that call has
     ///   answered. (`recall_sees_what_this_manager_wrote`)
     /// - What was got a moment ago is usually recalled. (`what_was_got_is_recalled`)

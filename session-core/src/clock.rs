@@ -1,4 +1,4 @@
-//! The one place where time is read.
+//! The one place where the wall clock is read.
 
 use std::{
     fmt,

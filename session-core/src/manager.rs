@@ -78,7 +78,7 @@ pub enum Removal {
 ///
 /// Applications hold an `Arc<dyn SessionManager>` and hand it to
 /// [`SessionInterface`](crate::SessionInterface), which is the only caller of these methods in a
-/// usual program: one `get` for a request that uses its session, one `put` for a request that
+/// usual program: at most one `get` for a request that uses its session, one `put` for one that
 /// changed it, a `touch` now and then. Any number of calls, for the same and for different ids, run
 /// at the same time.
 ///
@@ -219,6 +219,9 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     fn watching(&self) -> Option<&dyn WatchSessions>;
 
     /// The ability to hand out what is in memory without waiting.
+    ///
+    /// A wrapper hands on that of the manager inside only if its own `get` does no more than the
+    /// other's: what is recalled goes past it.
     fn recalling(&self) -> Option<&dyn RecallSessions>;
 }
 

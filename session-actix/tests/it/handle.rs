@@ -4,7 +4,7 @@ use actix_web::{App, test, web};
 use session_actix::{Key, Session, testing::Visitor};
 use session_core::{ErrorKind, Saved, Status};
 
-use crate::support::{Faulty, builder, kind, ok, sessions};
+use crate::support::{Faulty, Mode, builder, kind, ok, sessions};
 
 /// Runs `handler` as the only handler of an application, for `visitor`, and gives its answer back.
 macro_rules! handle {
@@ -88,6 +88,49 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
     });
     assert_eq!(manager.calls(), before + 2, "one get and one put");
     assert_eq!(stored(&manager, &visitor).await.get::<u32>("m").unwrap(), Some(6));
+}
+
+#[actix_web::test]
+async fn extractors_that_wait_for_the_store_wait_for_one_load() {
+    let manager = Faulty::default();
+    let mut visitor = visitor(&manager).await;
+    manager.set(Mode::Yields);
+    let before = manager.calls();
+    handle!(&manager, visitor, async |one: Session, two: Session| {
+        assert_eq!(one.get(COUNT)?, two.get(COUNT)?);
+        ok("")
+    });
+    assert_eq!(manager.calls(), before + 1);
+}
+
+#[actix_web::test]
+async fn an_extractor_behind_one_that_fails_opens_nothing() {
+    for manager in [Faulty::default(), Faulty::recalling()] {
+        let visitor = visitor(&manager).await;
+        let number = async |_: web::Path<u32>, _: Session| "";
+        let app = App::new().wrap(sessions(&manager)).route("/{number}", web::get().to(number));
+        let app = test::init_service(app).await;
+        let before = manager.calls();
+        let request = test::TestRequest::with_uri("/word").insert_header(visitor.cookie());
+        let response = test::call_service(&app, request.to_request()).await;
+        assert!(response.status().is_client_error());
+        assert!(!response.headers().contains_key("vary"), "it does not depend on the session");
+        assert_eq!(manager.calls(), before);
+    }
+}
+
+#[actix_web::test]
+async fn a_session_that_could_not_be_opened_ahead_is_opened_when_it_is_asked_for() {
+    let manager = Faulty::default();
+    let visitor = visitor(&manager).await;
+    let eager = builder(&manager).eager().build().unwrap();
+    let word = async |session: Session| ok(session.get::<String>("word")?.unwrap_or_default());
+    let app = test::init_service(App::new().wrap(eager).route("/", web::get().to(word))).await;
+    manager.set(Mode::FailsOnce);
+    let before = manager.calls();
+    let request = test::TestRequest::get().insert_header(visitor.cookie()).to_request();
+    assert_eq!(test::call_and_read_body(&app, request).await, "hello");
+    assert_eq!(manager.calls(), before + 2);
 }
 
 #[actix_web::test]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn the_abilities_are_those_of_the_parent() {
+fn all_abilities_but_recalling_are_those_of_the_parent() {
     let cache = Parent::new().cached(Coherence::Exclusive);
     assert!(cache.sweeping().is_some());
     assert!(cache.listing().is_some());

@@ -228,6 +228,7 @@ macro_rules! __conformance_checks {
         $($then)+! { $harness, shared,
             two_managers_see_each_other
             a_removal_is_seen_by_both
+            recall_is_as_current_as_get
             puts_of_two_managers_have_one_winner
             overlapping_requests_of_two_processes
         }

@@ -46,6 +46,27 @@ pub fn a_removal_is_seen_by_both<H: Harness>() {
     });
 }
 
+/// What is at hand is as current as what is got, whoever wrote.
+pub fn recall_is_as_current_as_get<H: Harness>() {
+    let h = H::start();
+    // Who cannot recall promises nothing here.
+    let Some(recalling) = h.manager().recalling() else { return };
+    let other = h.reopen();
+    h.block_on(async {
+        let id = *created(&h, b"first").await.id();
+        get(&h, &id).await;
+        let second = record(&h, id, 2, &[2; 5_000]);
+        let outcome = other.put(&second, Expect::Version(Version::FIRST)).await.expect("put");
+        assert_eq!(outcome, Outcome::Stored);
+        if let Some(recalled) = recalling.recall(&id) {
+            assert_same(Some(&recalled), &second);
+        }
+        get(&h, &id).await;
+        assert_eq!(other.remove(&id, None).await.expect("remove"), Removal::Removed);
+        assert!(recalling.recall(&id).is_none());
+    });
+}
+
 /// Versions hold across managers: no write of either is lost.
 pub fn puts_of_two_managers_have_one_winner<H: Harness>() {
     let h = H::start();

@@ -16,7 +16,9 @@ const MAX_COOKIES: usize = 8;
 /// The genuine cookies of a request, and the way on to its session:
 /// [`SessionInterface::open`] in two steps, of which only the second may wait.
 ///
-/// For middleware that would rather not box a future for a session that is in memory.
+/// For middleware that would rather not box a future for a session that is in memory. For the one
+/// request: a key that is taken out of the ring later is not looked at again. What is told of the
+/// record, that it is stale or expired for example, is told at every try.
 ///
 /// # Examples
 ///

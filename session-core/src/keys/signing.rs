@@ -132,7 +132,7 @@ impl SigningKey {
     }
 
     /// A MAC that has taken in all that the principals of one realm and cookie name have in common:
-    /// those of another are others, though they be called the same.
+    /// those of another are others, even if they are called the same.
     pub(super) fn principal_mac(&self, realm: &str, cookie_name: &str) -> Mac {
         let mut mac = self.principal.clone();
         mac.update_part(realm.as_bytes());

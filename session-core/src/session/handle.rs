@@ -156,8 +156,8 @@ impl ManagedSession {
         let saved = if !has_changes && is_at_rest {
             Saved::Unchanged
         } else {
-            // Few requests have anything to commit, and in line it would make the future of every one
-            // too large for an allocator's lists of small blocks.
+            // Few requests have anything to commit, and in line it would make the future of every
+            // one too large for an allocator's lists of small blocks.
             match Box::pin(self.commit(Purpose::Finish, &mut |_| Ok(()))).await {
                 // Nothing the handler did depends on housekeeping.
                 Ok(Saved::Gone) | Err(_) if !has_changes => Saved::Unchanged,

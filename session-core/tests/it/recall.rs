@@ -1,8 +1,6 @@
 //! Sessions that are opened without asking the store, since their record is at hand.
 
-use std::task::{Context, Poll, Waker};
-
-use session_core::Reason;
+use session_core::{Reason, SessionManager};
 
 use crate::{
     lab::{IDLE, Lab, sent, sha256},
@@ -34,12 +32,14 @@ fn where_nothing_is_at_hand_the_store_is_asked_once() {
 #[test]
 fn a_visitor_without_a_genuine_cookie_waits_for_nobody() {
     for lab in [Lab::new(), Lab::recalling()] {
-        let forged = lab.visit().replace('!', "!A");
+        let forged = lab.visit();
+        lab.server.replace_keys(sha256(2)).unwrap();
         for cookies in [&[][..], &[b"junk".as_slice()], &[forged.as_bytes()]] {
             let session = lab.server.verify(cookies.iter().copied()).recall();
             assert!(session.expect("nobody is to be asked").is_new());
         }
         assert_eq!(lab.calls(), 0);
+        assert_eq!(lab.reasons(), [Reason::Malformed, Reason::Forged]);
     }
 }
 
@@ -60,22 +60,21 @@ fn what_is_recalled_is_looked_at_as_what_is_got() {
     let session = lab.open(&cookie);
     session.renew().unwrap();
     let renewed = sent(&session).expect("the new one");
+    lab.calls();
     assert!(lab.open(&cookie).is_new(), "its token was replaced");
     assert_eq!(lab.reasons(), [Reason::Stale]);
-    lab.server.replace_keys(sha256(2)).unwrap();
-    assert!(lab.open(&renewed).is_new(), "its key is gone");
-    assert_eq!(lab.reasons(), [Reason::Forged]);
-    lab.server.replace_keys(sha256(1)).unwrap();
     assert!(!lab.open(&renewed).is_new());
     lab.clock.advance(IDLE);
     assert!(lab.open(&renewed).is_new(), "it is expired");
+    assert_eq!(lab.calls(), 1, "what is expired is not at hand; all else was");
 }
 
 #[test]
-fn a_session_at_hand_is_open_when_its_future_is_polled_once() {
+fn what_is_not_at_hand_is_asked_for_once_and_told_once() {
     let lab = Lab::recalling();
     let cookie = lab.visit();
-    let mut open = std::pin::pin!(lab.server.open([cookie.as_bytes()]));
-    let polled = open.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(polled, Poll::Ready(Ok(session)) if !session.is_new()));
+    block_on(lab.store.remove(lab.only_record().id(), None)).unwrap();
+    assert!(lab.open(&cookie).is_new());
+    assert_eq!(lab.calls(), 1);
+    assert_eq!(lab.reasons(), [Reason::Absent]);
 }

@@ -122,6 +122,7 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("watch::watch_tells_when_the_feed_broke", Fault::TellsNothingOfABreak),
     ("shared::two_managers_see_each_other", Fault::StoresApart),
     ("shared::a_removal_is_seen_by_both", Fault::ReadsACopy),
+    ("shared::recall_is_as_current_as_get", Fault::RecallsACopy),
     ("shared::puts_of_two_managers_have_one_winner", Fault::TheSecondReplacesAnyVersion),
     ("durable::records_survive_a_new_manager", Fault::StoresApart),
     ("durable::removals_survive_a_new_manager", Fault::ARestartBringsBackRemoved),

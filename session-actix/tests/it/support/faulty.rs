@@ -17,9 +17,13 @@ pub(crate) enum Mode {
     #[default]
     Works,
     Fails,
+    /// The next call, and then it works.
+    FailsOnce,
     FailsToWrite(ErrorKind),
     Hangs,
     HangsOnWrites,
+    /// Lets others go first, and works.
+    Yields,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,7 +62,18 @@ impl Faulty {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match self.mode() {
             Mode::Fails => Err(failure(ErrorKind::Unavailable)),
+            Mode::FailsOnce => {
+                self.set(Mode::Works);
+                Err(failure(ErrorKind::Unavailable))
+            }
             Mode::Hangs => std::future::pending().await,
+            Mode::Yields => {
+                // More than once: a time limit polls again at once.
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
