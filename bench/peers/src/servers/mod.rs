@@ -172,7 +172,7 @@ impl Peer {
             Self::OursRedis => "session-redis",
             Self::OursRedisCached => "session-cache over session-redis",
             Self::ActixSigned => "actix-session 0.11, signed cookie",
-            Self::ActixCookie => "actix-session 0.11, cookie",
+            Self::ActixCookie => "actix-session 0.11, private cookie",
             Self::ActixRedis => "actix-session 0.11, Redis",
             Self::TowerMemory => "tower-sessions 0.15, memory",
             Self::TowerMoka => "tower-sessions 0.14, moka",
