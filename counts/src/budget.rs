@@ -1,6 +1,6 @@
 //! What was recorded, and what is made of a new count.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// What the paths took when they were last recorded.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -9,10 +9,26 @@ use std::fmt::Write as _;
     reason = "it is made where it is measured and where it is tested"
 )]
 pub struct Budget {
-    /// The compiler it was recorded with.
-    pub compiler: String,
+    /// What it was recorded with.
+    pub compiler: Compiler,
     /// Instructions by the name of the path.
     pub counts: Vec<(String, u64)>,
+}
+
+/// What makes the instructions: another one makes others.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "as that of a budget")]
+pub struct Compiler {
+    /// Its version, as it calls itself.
+    pub version: String,
+    /// The machine it compiles for.
+    pub host: String,
+}
+
+impl fmt::Display for Compiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", self.version, self.host)
+    }
 }
 
 /// What a new count is beside the recorded one.
@@ -35,7 +51,8 @@ impl Budget {
         let mut budget = Self::default();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             match line.split_once(": ") {
-                Some(("compiler", it)) => it.clone_into(&mut budget.compiler),
+                Some(("compiler", it)) => it.clone_into(&mut budget.compiler.version),
+                Some(("host", it)) => it.clone_into(&mut budget.compiler.host),
                 Some((path, count)) => {
                     let count = count.parse().map_err(|_| format!("`{line}` has no number"))?;
                     budget.counts.push((path.to_owned(), count));
@@ -51,11 +68,20 @@ impl Budget {
         let mut text = "# Instructions of each path; `cargo run --release --package counts -- \
                         record` writes this.\n"
             .to_owned();
-        let _ = writeln!(text, "compiler: {}", self.compiler);
+        let Compiler { version, host } = &self.compiler;
+        let _ = writeln!(text, "compiler: {version}\nhost: {host}");
         for (path, count) in &self.counts {
             let _ = writeln!(text, "{path}: {count}");
         }
         text
+    }
+
+    /// Why counts of the program that `compiler` makes are not comparable to these; `None` if they
+    /// are.
+    pub fn not_comparable(&self, compiler: &Compiler) -> Option<String> {
+        (*compiler != self.compiler).then(|| {
+            format!("not compared, recorded with {}, counted with {compiler}", self.compiler)
+        })
     }
 
     /// What to make of a new count.

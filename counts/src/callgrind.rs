@@ -2,6 +2,8 @@
 
 use std::{env, fs, path::Path, process::Command};
 
+use super::Compiler;
+
 /// How often a path is gone in the shorter and in the longer run. The first times are warm-up: they
 /// fill caches and allocate what stays.
 const TIMES: [u64; 2] = [50, 1_050];
@@ -39,10 +41,16 @@ fn run(program: &Path, path: &str, times: u64) -> Result<u64, String> {
     total.ok_or_else(|| format!("callgrind wrote no total for {path}"))
 }
 
-/// The compiler that is used here, as it calls itself.
-pub fn compiler() -> Result<String, String> {
+/// The compiler that is used here.
+pub fn compiler() -> Result<Compiler, String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let said = Command::new(rustc).arg("--version").output();
+    let said = Command::new(rustc).arg("-vV").output();
     let said = said.map_err(|error| format!("rustc does not start: {error}"))?;
-    Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    let said = String::from_utf8_lossy(&said.stdout);
+    let version = said.lines().next().unwrap_or_default().to_owned();
+    let host = said
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .ok_or_else(|| format!("rustc does not tell what it compiles for: {said}"))?;
+    Ok(Compiler { version, host: host.to_owned() })
 }

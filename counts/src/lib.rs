@@ -4,9 +4,9 @@
 //! anywhere. `counts PATH TIMES` goes a path so many times; callgrind counts the instructions of
 //! two such runs, and the difference is what the path takes.
 //!
-//! What the paths may take is in `counts/budget.txt`, with the compiler it was recorded with:
-//! another one compiles other instructions. `cargo run --release --package counts -- record`
-//! measures all and writes it anew.
+//! What the paths may take is in `counts/budget.txt`, with the compiler it was recorded with and
+//! the kind of machine that compiles for: another one makes other instructions. `cargo run --release
+//! --package counts -- record` measures all and writes it anew.
 
 #![expect(clippy::missing_errors_doc, reason = "errors are lines for whoever runs the program")]
 
@@ -15,7 +15,7 @@ mod callgrind;
 mod paths;
 
 pub use self::{
-    budget::{Budget, Verdict},
+    budget::{Budget, Compiler, Verdict},
     callgrind::{compiler, count},
     paths::{PATHS, Path},
 };

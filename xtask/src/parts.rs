@@ -62,7 +62,10 @@ impl Part {
     pub(crate) fn step(&self) -> Option<Step> {
         let line = match self.tests {
             Tests::All => format!("test --package {} --all-features", self.package),
-            Tests::Binary(test) => format!("test --workspace --all-features --test {test}"),
+            // Shown although it passes: a test may have something for the summary.
+            Tests::Binary(test) => {
+                format!("test --workspace --all-features --test {test} -- --nocapture")
+            }
             Tests::UnlessSet(..) => return None,
         };
         Some(Step::new(format!("tests with {}", self.name), &line))
@@ -159,9 +162,9 @@ mod tests {
         assert_eq!(
             steps,
             [
-                "cargo test --workspace --all-features --test browser",
-                "cargo test --workspace --all-features --test clients",
-                "cargo test --workspace --all-features --test budget",
+                "cargo test --workspace --all-features --test browser -- --nocapture",
+                "cargo test --workspace --all-features --test clients -- --nocapture",
+                "cargo test --workspace --all-features --test budget -- --nocapture",
                 "SESSION_FS_WITHOUT=mounts",
                 "cargo test --package session-redis --all-features",
             ]

@@ -86,22 +86,32 @@ impl fmt::Display for Step {
 }
 
 /// How tests went, summed over test binaries.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) ignored: u64,
+    /// What passing tests want to be known: see [`FOR_THE_SUMMARY`].
+    pub(crate) notes: Vec<String>,
 }
+
+/// What a test prints before something that belongs into the summary. It may follow the test's name
+/// on the line.
+const FOR_THE_SUMMARY: &str = "for the summary: ";
 
 impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.ignored += other.ignored;
+        self.notes.extend(other.notes);
     }
 
-    /// Takes in a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+    /// Takes in a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ...`, or a note.
     fn add_line(&mut self, line: &str) {
+        if let Some((_, note)) = line.split_once(FOR_THE_SUMMARY) {
+            self.notes.push(note.to_owned());
+        }
         let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
         let count = |what: &str| {
             result
@@ -115,6 +125,7 @@ impl Tally {
             passed: count("passed"),
             failed: count("failed"),
             ignored: count("ignored"),
+            notes: Vec::new(),
         });
     }
 }
@@ -133,7 +144,16 @@ mod tests {
         ] {
             tally.add_line(line);
         }
-        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1 });
+        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1, notes: vec![] });
+    }
+
+    #[test]
+    fn what_a_test_has_for_the_summary_is_kept_wherever_it_stands_on_the_line() {
+        let mut tally = Tally::default();
+        for line in ["for the summary: a: b", "test it ... for the summary: c", "summary: d"] {
+            tally.add_line(line);
+        }
+        assert_eq!(tally.notes, ["a: b", "c"]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
                 "\nstep `{}` failed after {}: {message}; repeat it with\n\n    {step}\n\n{}",
                 step.name,
                 seconds(took),
-                summary(total, &left_out),
+                summary(&total, &left_out),
             ));
         }
         times.push((step.name, took));
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     for (name, took) in times {
         println!("{:>8}  {name}", seconds(took));
     }
-    println!("{}", summary(total, &left_out));
+    println!("{}", summary(&total, &left_out));
     Ok(())
 }
 
@@ -126,13 +126,14 @@ fn without(parts: &[&str]) -> String {
     format!("or leave those tests out with\n\n    cargo xtask test --without {names}")
 }
 
-fn summary(tally: Tally, left_out: &[String]) -> String {
+fn summary(tally: &Tally, left_out: &[String]) -> String {
     let rest = if left_out.is_empty() {
         "nothing left out".to_owned()
     } else {
         format!("left out: {}", left_out.join(", "))
     };
-    format!("{} passed, {} failed; {rest}", tally.passed, tally.failed)
+    let notes: String = tally.notes.iter().map(|note| format!("{note}\n")).collect();
+    format!("{notes}{} passed, {} failed; {rest}", tally.passed, tally.failed)
 }
 
 pub(crate) fn seconds(time: Duration) -> String {
@@ -179,9 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_says_what_was_left_out() {
-        let tally = Tally { passed: 3, failed: 0, ignored: 0 };
-        assert_eq!(summary(tally, &[]), "3 passed, 0 failed; nothing left out");
-        assert_eq!(summary(tally, &["redis".into()]), "3 passed, 0 failed; left out: redis");
+    fn the_summary_says_what_was_left_out_and_what_tests_want_to_be_known() {
+        let mut tally = Tally { passed: 3, ..Tally::default() };
+        assert_eq!(summary(&tally, &[]), "3 passed, 0 failed; nothing left out");
+        assert_eq!(summary(&tally, &["redis".into()]), "3 passed, 0 failed; left out: redis");
+        tally.notes.push("counts: not compared".to_owned());
+        let with_note = "counts: not compared\n3 passed, 0 failed; nothing left out";
+        assert_eq!(summary(&tally, &[]), with_note);
     }
 }
