@@ -5,8 +5,8 @@
 //! two such runs, and the difference is what the path takes.
 //!
 //! What the paths may take is in `counts/budget.txt`, with the compiler it was recorded with and
-//! the kind of machine that compiles for: another one makes other instructions. `cargo run --release
-//! --package counts -- record` measures all and writes it anew.
+//! the kind of machine that compiles for: another one makes other instructions.
+//! `cargo run --release --package counts -- record` measures all and writes it anew.
 
 #![expect(clippy::missing_errors_doc, reason = "errors are lines for whoever runs the program")]
 

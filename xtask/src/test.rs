@@ -132,8 +132,9 @@ fn summary(tally: &Tally, left_out: &[String]) -> String {
     } else {
         format!("left out: {}", left_out.join(", "))
     };
-    let notes: String = tally.notes.iter().map(|note| format!("{note}\n")).collect();
-    format!("{notes}{} passed, {} failed; {rest}", tally.passed, tally.failed)
+    let mut lines = tally.notes.clone();
+    lines.push(format!("{} passed, {} failed; {rest}", tally.passed, tally.failed));
+    lines.join("\n")
 }
 
 pub(crate) fn seconds(time: Duration) -> String {
