@@ -1,6 +1,9 @@
 //! Rules about packages: what they depend on, and what they say of themselves.
 
-use super::{Rule, tree::Tree};
+use super::{
+    Rule,
+    tree::{File, Tree},
+};
 use crate::{cargo::Package, json::Json};
 
 /// Crates of this workspace that tests and examples of a crate may use.
@@ -103,6 +106,48 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     .catches(&[("session-fs/Cargo.toml", "[package]\nname = \"session-fs\"\n")])
     .allows(&[("session-fs/Cargo.toml", "[package]\n\n[lints]\nworkspace = true\n")])
     .holds();
+}
+
+#[test]
+fn versions_of_dependencies_stand_in_the_workspace_alone() {
+    Rule {
+        reason: "where a version stands twice, one of them is forgotten when the other is raised",
+        find: |tree| {
+            let manifests = tree.files.iter().filter(|file| {
+                // A workspace of its own has its own.
+                file.path.ends_with("/Cargo.toml") && !file.text.starts_with("[workspace]")
+            });
+            manifests.flat_map(versions).collect()
+        },
+    }
+    .catches(&[("a/Cargo.toml", "[dependencies]\n# Why.\nserde = \"1\"\n")])
+    .catches(&[("a/Cargo.toml", "[dev-dependencies]\nserde = { version = \"1\" }\n")])
+    .catches(&[("a/Cargo.toml", "[dependencies.serde]\nversion = \"1\"\n")])
+    .allows(&[("a/Cargo.toml", "[package]\nname = \"a\"\n\n[dependencies]\nb.path = \"../b\"\n")])
+    .allows(&[("a/Cargo.toml", "[dependencies]\nb = { workspace = true, features = [\"x\"] }\n")])
+    .allows(&[("b/Cargo.toml", "[workspace]\n\n[dependencies]\nserde = \"1\"\n")])
+    .holds();
+}
+
+/// Lines of the tables of dependencies that name a version.
+fn versions(manifest: &File) -> Vec<String> {
+    let mut table = "";
+    let mut offences = Vec::new();
+    for (number, line) in manifest.lines() {
+        if line.starts_with('[') {
+            table = line;
+        } else if table.contains("dependencies")
+            && let Some((name, value)) = line.split_once('=')
+        {
+            let is_version = value.trim_start().starts_with('"') && !name.contains('.')
+                || name.trim().ends_with("version")
+                || value.contains("version =");
+            if is_version {
+                offences.push(format!("{}:{number}: {line}", manifest.path));
+            }
+        }
+    }
+    offences
 }
 
 #[test]
