@@ -50,3 +50,8 @@ pub use self::{
     manager::CachingSessionManager,
     table::{IdHasher, IdHashing, RecordTable},
 };
+
+// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -37,6 +37,21 @@ fn the_example_for_a_cluster_runs() {
     runs(Command::new(example("cluster")).args(cluster.urls()));
 }
 
+#[cfg(feature = "sentinel")]
+#[test]
+fn the_example_for_sentinels_runs() {
+    let master = Server::start(&[]);
+    let sentinel = Server::sentinel("sessions", &master);
+    runs(Command::new(example("sentinel")).args(["sessions", &sentinel.url()]));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn the_example_for_tls_runs() {
+    let server = crate::support::TlsServer::start();
+    runs(Command::new(example("tls")).arg(&server.url).arg(&server.certificate));
+}
+
 #[test]
 fn three_processes_with_caches_serve_nothing_stale() {
     runs(Command::new(example("stale")).args(["--seconds", "2"]));

@@ -6,8 +6,12 @@ mod cluster;
 mod load;
 mod records;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod waiting;
 
+#[cfg(feature = "tls")]
+pub(crate) use self::tls::TlsServer;
 pub(crate) use self::{
     cluster::{Cluster, follows},
     load::Load,

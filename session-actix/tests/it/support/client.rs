@@ -79,10 +79,29 @@ impl Browser {
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Response {
         let cookie = self.cookie.as_ref().map(|value| format!("{}={value}", self.name));
         let response = self.send_with(method, path, &cookie.unwrap_or_default().into_bytes(), body);
+        self.keep(&response);
+        response
+    }
+
+    /// Sends a form as a browser does.
+    pub(crate) fn form(&mut self, path: &str, fields: &str) -> Response {
+        let cookie = self.cookie.as_deref().unwrap_or_default();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nCookie: {}={cookie}\r\n\r\n{fields}",
+            self.addr,
+            fields.len(),
+            self.name,
+        );
+        let response = exchange(self.addr, request.as_bytes());
+        self.keep(&response);
+        response
+    }
+
+    fn keep(&mut self, response: &Response) {
         if let Some(value) = response.cookie() {
             self.cookie = Some(value).filter(|value| !value.is_empty());
         }
-        response
     }
 
     /// Sends one `Cookie` field of exactly these bytes, and keeps nothing.

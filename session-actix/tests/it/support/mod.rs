@@ -3,6 +3,7 @@
 mod client;
 mod demo;
 mod faulty;
+mod project;
 mod server;
 mod tls;
 
@@ -13,6 +14,7 @@ pub(crate) use self::{
     client::{Browser, Response, exchange},
     demo::{Demo, program},
     faulty::{Faulty, Mode},
+    project::Program,
     server::Server,
     tls::exchange_over_tls,
 };
