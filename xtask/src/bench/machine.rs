@@ -34,8 +34,8 @@ impl Machine {
         let disk = said("df", &["--output=fstype", &folder.display().to_string()]);
         let disk = disk.as_ref().and_then(|text| text.lines().nth(1)).map(str::to_owned);
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
-        let changes = said("git", &["diff", "HEAD"]).unwrap_or_default();
         let others = said("git", &["status", "--porcelain"]).unwrap_or_default();
+        let changes = changes(&root());
         Ok(Self {
             date: said("date", &["--utc", "+%Y-%m-%d"]).unwrap_or_else(|| "unknown".to_owned()),
             hardware: format!(
@@ -47,7 +47,7 @@ impl Machine {
                 read("/proc/sys/kernel/osrelease").trim(),
                 rustc().unwrap_or_else(|| "a compiler of unknown version".to_owned())
             ),
-            state: state(commit.as_deref(), &format!("{changes}{others}")),
+            state: state(commit.as_deref(), &changes),
             commit: match &commit {
                 Some(commit) if others.is_empty() => commit.clone(),
                 Some(commit) => format!("{commit}, with changes"),
@@ -63,9 +63,28 @@ impl Machine {
 
 /// What a program prints, in the folder of the workspace; `None` if it is not there or fails.
 fn said(program: &str, args: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(args).current_dir(root()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    output.status.success().then_some(text)
+    let output = printed(&root(), program, args)?;
+    Some(String::from_utf8_lossy(&output).trim().to_owned())
+}
+
+fn printed(folder: &Path, program: &str, args: &[&str]) -> Option<Vec<u8>> {
+    let output = Command::new(program).args(args).current_dir(folder).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+/// How the sources in a repository differ from its commit: empty if they do not. Files that git was
+/// not told of are sources, too, unless it is to ignore them.
+fn changes(repository: &Path) -> Vec<u8> {
+    let git = |args: &[&str]| printed(repository, "git", args).unwrap_or_default();
+    let mut changes = git(&["diff", "--binary", "HEAD"]);
+    let new = git(&["ls-files", "--others", "--exclude-standard", "-z"]);
+    for name in new.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let path = repository.join(&*String::from_utf8_lossy(name));
+        let content = fs::read(path).unwrap_or_default();
+        // A file may begin with what is the end of a name.
+        changes.extend([name, &[0], &content.len().to_le_bytes(), &content].concat());
+    }
+    changes
 }
 
 fn rustc() -> Option<String> {
@@ -74,13 +93,13 @@ fn rustc() -> Option<String> {
     Some(format!("Rust {}", text.split(' ').nth(1)?))
 }
 
-fn state(commit: Option<&str>, changes: &str) -> String {
+fn state(commit: Option<&str>, changes: &[u8]) -> String {
     let commit = commit.unwrap_or("unknown");
     if changes.is_empty() {
         return commit.to_owned();
     }
     let mut hasher = DefaultHasher::new();
-    hasher.write(changes.as_bytes());
+    hasher.write(changes);
     format!("{commit}-{:016x}", hasher.finish())
 }
 
@@ -97,7 +116,9 @@ fn gibibytes(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{field, gibibytes, state};
+    use std::{env, fs, process};
+
+    use super::{changes, field, gibibytes, printed, state};
 
     #[test]
     fn fields_of_the_system_are_read() {
@@ -109,8 +130,31 @@ mod tests {
 
     #[test]
     fn any_change_to_the_sources_is_another_state() {
-        assert_eq!(state(Some("abc"), ""), "abc");
-        assert_ne!(state(Some("abc"), "+ a"), "abc");
-        assert_ne!(state(Some("abc"), "+ a"), state(Some("abc"), "+ b"));
+        assert_eq!(state(Some("abc"), b""), "abc");
+        assert_ne!(state(Some("abc"), b"+ a"), "abc");
+        assert_ne!(state(Some("abc"), b"+ a"), state(Some("abc"), b"+ b"));
+    }
+
+    #[test]
+    fn a_change_is_one_of_a_file_that_git_knows_or_was_not_told_of_but_of_none_it_ignores() {
+        let folder = env::temp_dir().join(format!("session-xtask-changes-{}", process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
+        let git = |args: &[&str]| printed(&folder, "git", args).expect("git");
+        write(".gitignore", "ignored\n");
+        write("known", "one");
+        git(&["init", "--quiet"]);
+        git(&["add", "."]);
+        let somebody = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"];
+        git(&[&somebody[..], &["commit", "--quiet", "--message", "one"]].concat());
+        assert!(changes(&folder).is_empty());
+        write("ignored", "one");
+        assert!(changes(&folder).is_empty());
+        for (name, text) in [("new", "one"), ("new", "two"), ("newer", ""), ("known", "two")] {
+            let before = changes(&folder);
+            write(name, text);
+            assert_ne!(changes(&folder), before, "{name} is {text}");
+        }
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }
