@@ -13,7 +13,7 @@ pub(crate) struct Script {
 
 /// Stores a record.
 pub(crate) static PUT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[HEAD, include_str!("scripts/put.lua")]));
+    LazyLock::new(|| Script::new(&[HEAD, PLACE, include_str!("scripts/put.lua")]));
 
 /// Moves a deadline. Needs no new memory, so a server that is full may run it.
 pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
@@ -22,7 +22,7 @@ pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
 
 /// Removes a record.
 pub(crate) static REMOVE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[HEAD, include_str!("scripts/remove.lua")]));
+    LazyLock::new(|| Script::new(&[HEAD, PLACE, include_str!("scripts/remove.lua")]));
 
 /// Adds to the index of a principal.
 pub(crate) static LINK: LazyLock<Script> =
@@ -33,6 +33,7 @@ pub(crate) static LIST: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[INDEX, include_str!("scripts/list.lua")]));
 
 const HEAD: &str = include_str!("scripts/head.lua");
+const PLACE: &str = include_str!("scripts/place.lua");
 const INDEX: &str = include_str!("scripts/index.lua");
 
 impl Script {

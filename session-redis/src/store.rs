@@ -134,17 +134,25 @@ impl Store {
     ) -> Result<Vec<u8>> {
         let now = self.clock.now();
         let left = record.expires_at().saturating_since(now).saturating_add(self.slack);
+        let left = left.clamp(Duration::from_millis(1), LONGEST);
         let version = match expect {
             Expect::Absent => Vec::new(),
             Expect::Version(version) => version.get().to_le_bytes().to_vec(),
         };
+        // Without a principal there is no index to be in.
+        let link = match record.principal_tag() {
+            None => Some(&[0; LINK_BYTES]),
+            Some(_) => link,
+        };
+        let behind = link.map_or(&[][..], |link| link);
+        let bytes = [record.header_bytes().as_slice(), record.sealed(), behind].concat();
         let (now, left) = (now.as_millis().to_string(), left.as_millis().to_string());
         let args: [&[u8]; 5] = [
-            &record.to_bytes(),
-            &version,
             now.as_bytes(),
+            &version,
             left.as_bytes(),
-            link.map_or(&[], |link| link.as_slice()),
+            &bytes,
+            if link.is_some() { b"linked" } else { b"" },
         ];
         self.run(way, &script::PUT, self.names.record(record.id()), &args, deadline).await
     }
@@ -159,8 +167,8 @@ impl Store {
         let now = self.clock.now().as_millis().to_string();
         let slack = self.slack.as_millis().to_string();
         let args: [&[u8]; 4] = [
-            &version.get().to_le_bytes(),
             now.as_bytes(),
+            &version.get().to_le_bytes(),
             &expires_at.as_millis().to_le_bytes(),
             slack.as_bytes(),
         ];
@@ -182,7 +190,7 @@ impl Store {
     ) -> Result<Removal> {
         let version = only.map_or_else(Vec::new, |version| version.get().to_le_bytes().to_vec());
         let now = self.clock.now().as_millis().to_string();
-        let args: [&[u8]; 2] = [&version, now.as_bytes()];
+        let args: [&[u8]; 2] = [now.as_bytes(), &version];
         let key = self.names.record(id);
         let answer = self.run(way, &script::REMOVE, key, &args, self.deadline()).await?;
         match answer.split_first() {

@@ -71,7 +71,7 @@ impl Shard {
         Self { state: Mutex::new(state) }
     }
 
-    /// What is kept under `id` and is `usable`.
+    /// What is kept under `id` and is `usable`: it counts as a hit, all else as a miss.
     #[inline]
     pub(super) fn find(
         &self,
@@ -79,11 +79,10 @@ impl Shard {
         hash: Hash,
         usable: impl FnOnce(&Found) -> bool,
     ) -> Option<Found> {
-        let mut state = lock(&self.state);
-        let found = state.entries.get(id, hash).filter(usable);
-        match found {
-            Some(_) => state.figures.hits += 1,
-            None => state.figures.misses += 1,
+        let found = self.recall(id, hash, usable);
+        if found.is_none() {
+            // A second turn of the lock, which is nothing beside the store that is asked next.
+            lock(&self.state).figures.misses += 1;
         }
         found
     }

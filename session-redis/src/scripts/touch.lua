@@ -1,20 +1,17 @@
 -- Moves the idle deadline of a live record of one version; creates nothing.
--- KEYS[1]: the record. ARGV: the version; now; the new deadline as it is stored; the slack.
-local now = tonumber(ARGV[2])
-local old, live = head_of(KEYS[1], now)
-if not old then
-  return live
-end
+-- ARGV[2]: the version. ARGV[3]: the new deadline as it is stored. ARGV[4]: the slack.
 if not live then
   return 'G'
 end
-if string.sub(old, 33, 40) ~= ARGV[1] then
+if version ~= ARGV[2] then
   return 'C'
 end
-local expires_at = ARGV[3]
-if number(expires_at, 1) > number(old, 41) then
-  expires_at = string.sub(old, 41, 48)
+local bytes, until_then = ARGV[3], (struct.unpack('<I8', ARGV[3]))
+if until_then > ends then
+  bytes, until_then = string.sub(head, 41, 48), ends
 end
-redis.call('SETRANGE', KEYS[1], 64, expires_at)
-redis.call('PEXPIRE', KEYS[1], lasting(number(expires_at, 1) - now + tonumber(ARGV[4])))
+redis.call('SETRANGE', KEYS[1], 64, bytes)
+-- As the server takes it: at most a hundred years.
+local lasting = math.max(1, math.min(until_then - now + tonumber(ARGV[4]), 3155760000000))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', lasting))
 return 'S'
