@@ -10,6 +10,7 @@ use crate::error;
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     prefix: String,
+    records: String,
 }
 
 impl Names {
@@ -21,26 +22,23 @@ impl Names {
                 "the prefix of keys must be 1 to 64 letters, digits or any of `:-_./`",
             ));
         }
-        Ok(Self { prefix: prefix.to_owned() })
+        Ok(Self { prefix: prefix.to_owned(), records: format!("{prefix}s:") })
     }
 
     /// The key of a session's record.
     pub(crate) fn record(&self, id: &SessionId) -> Vec<u8> {
         let mut text = [0; SessionId::TEXT_BYTES];
-        let mut key = self.records();
-        key.push_str(id.encode(&mut text));
-        key.into_bytes()
+        [self.records.as_bytes(), id.encode(&mut text).as_bytes()].concat()
     }
 
     /// What the keys of all records begin with.
-    pub(crate) fn records(&self) -> String {
-        format!("{}s:", self.prefix)
+    pub(crate) fn records(&self) -> &str {
+        &self.records
     }
 
     /// The session a record's key is of.
     pub(crate) fn session(&self, key: &[u8]) -> Option<SessionId> {
-        let rest = key.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"s:")?;
-        SessionId::parse(rest)
+        SessionId::parse(key.strip_prefix(self.records.as_bytes())?)
     }
 
     /// The key of the index of a principal's sessions.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Script as Hashed, cmd};
+use redis::{Cmd, Script as Hashed};
 
 /// A script, and the name the server gives it once it has seen it.
 #[derive(Debug)]
@@ -54,8 +54,10 @@ impl Script {
     }
 
     fn command(verb: &str, script: &str, key: &[u8], args: &[&[u8]]) -> Cmd {
-        let mut command = cmd(verb);
-        command.arg(script).arg(1).arg(key);
+        let bytes = args.iter().map(|arg| arg.len()).sum::<usize>();
+        let mut command =
+            Cmd::with_capacity(4 + args.len(), verb.len() + script.len() + 1 + key.len() + bytes);
+        command.arg(verb).arg(script).arg(1).arg(key);
         for arg in args {
             command.arg(*arg);
         }

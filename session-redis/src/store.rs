@@ -51,9 +51,10 @@ impl Store {
     }
 
     pub(crate) async fn get(&self, way: &Way, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let key = self.names.record(id);
         let mut command = cmd("GET");
-        command.arg(self.names.record(id));
-        let mut bytes = match self.read(way, self.names.record(id), command).await? {
+        command.arg(&key);
+        let mut bytes = match self.read(way, key, command).await? {
             Value::Nil => return Ok(None),
             Value::BulkString(bytes) => Bytes::from(bytes),
             _ => return Err(error::unexpected()),
@@ -67,9 +68,10 @@ impl Store {
     }
 
     pub(crate) async fn probe(&self, way: &Way, id: &SessionId) -> Result<Option<Probe>> {
+        let key = self.names.record(id);
         let mut command = cmd("GETRANGE");
-        command.arg(self.names.record(id)).arg(0).arg(Record::HEADER_BYTES - 1);
-        let head = match self.read(way, self.names.record(id), command).await? {
+        command.arg(&key).arg(0).arg(Record::HEADER_BYTES - 1);
+        let head = match self.read(way, key, command).await? {
             Value::BulkString(head) if head.is_empty() => return Ok(None),
             Value::BulkString(head) => head,
             _ => return Err(error::unexpected()),
@@ -298,12 +300,13 @@ impl Store {
         args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Vec<u8>> {
-        let command = script.by_name(&key, args);
-        let answer = match self.write(way, key.clone(), command, deadline).await {
+        let commands = vec![script.by_name(&key, args)];
+        let mut request = Request { target: Target { key }, commands, writes: true };
+        let answer = match self.write(way, &mut request, deadline).await {
             // The server was restarted, or never saw it.
             Err(fault) if fault.is_unknown_script() => {
-                let command = script.by_text(&key, args);
-                self.write(way, key, command, deadline).await?
+                request.commands = vec![script.by_text(&request.target.key, args)];
+                self.write(way, &mut request, deadline).await?
             }
             answer => answer?,
         };
@@ -313,22 +316,21 @@ impl Store {
         }
     }
 
+    /// Sends a write, and behind it the question how many replicas have it, if that matters.
     async fn write(
         &self,
         way: &Way,
-        key: Vec<u8>,
-        command: Cmd,
+        request: &mut Request,
         deadline: Instant,
     ) -> Result<Value, Fault> {
-        let mut request = Request { target: Target { key }, commands: vec![command], writes: true };
         let Some(writes) = &way.writes else {
-            let answers = way.reads.call(&request, deadline).await?;
+            let answers = way.reads.call(request, deadline).await?;
             return Ok(answers.into_iter().next().unwrap_or(Value::Nil));
         };
         let mut wait = cmd("WAIT");
         wait.arg(self.replicas).arg(self.timeout.as_millis().div_ceil(2).max(1).to_string());
         request.commands.push(wait);
-        let mut answers = writes.call(&request, deadline).await?;
+        let mut answers = writes.call(request, deadline).await?;
         match (answers.pop(), answers.pop()) {
             (Some(Value::Int(have)), Some(answer)) => {
                 let wrote = matches!(&answer, Value::BulkString(it) if !is_refusal(it));
