@@ -137,6 +137,10 @@ impl Cache {
             if !earlier {
                 return Ok(Some(record));
             }
+            if self.coherence != Coherence::Checked {
+                // `usable` and `joinable` said all there is to say; the parent need not have probes.
+                return Ok(self.live(record));
+            }
             match self.confirm(shard, record).await? {
                 Confirmed::Current(record) => return Ok(self.live(record)),
                 Confirmed::Gone => return Ok(None),

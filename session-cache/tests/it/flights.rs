@@ -1,18 +1,20 @@
 //! One load for many waiters.
 
-use std::{error::Error as _, sync::Arc, task::Poll};
+use std::{error::Error as _, sync::Arc, task::Poll, time::Duration};
 
-use session_cache::Coherence;
+use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{ErrorKind, SessionManager};
 
 use crate::{
+    failing::Without,
     parent::{Parent, Request, Step, get, ready},
     support,
 };
 
 #[test]
 fn a_thundering_herd_is_one_parent_call() {
-    for mode in [Coherence::Exclusive, Coherence::Checked, Coherence::Watching] {
+    let age = Coherence::MaxAge(Duration::from_secs(60));
+    for mode in [Coherence::Exclusive, age, Coherence::Watching, Coherence::Checked] {
         let parent = Parent::new();
         let cache = parent.cached(mode);
         let record = parent.stored(1);
@@ -23,8 +25,29 @@ fn a_thundering_herd_is_one_parent_call() {
             assert!(request.end().expect("get").is_some());
         }
         assert_eq!(parent.reached(Step::BeforeGet), 1, "{mode:?}");
+        // Who joined a call that began before, and wants each hit checked, has it checked.
+        let checked = if mode == Coherence::Checked { 99 } else { 0 };
+        assert_eq!(parent.reached(Step::BeforeProbe), checked, "{mode:?}");
         let figures = cache.figures();
         assert_eq!((figures.misses, figures.loads), (100, 1));
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_asked_for_versions_answers_all_who_share_a_call() {
+    for mode in [Coherence::Exclusive, Coherence::MaxAge(Duration::from_secs(60))] {
+        let parent = Parent::new();
+        let config = CacheConfig::new().clock(Arc::clone(&parent.clock) as _);
+        let cache = CachingSessionManager::with_config(Without(parent.clone()), mode, config)
+            .expect("these modes need no ability");
+        let record = parent.stored(1);
+        parent.hold(Step::BeforeGet);
+        let herd: Vec<_> = (0..2).map(|_| Request::begin(cache.get(record.id()))).collect();
+        parent.release(Step::BeforeGet);
+        for request in herd {
+            assert!(request.end().expect("get").is_some(), "{mode:?}");
+        }
+        assert_eq!(parent.reached(Step::BeforeGet), 1, "{mode:?}");
     }
 }
 
@@ -34,7 +57,7 @@ fn a_thundering_herd_on_an_expired_entry_is_one_parent_call() {
     let cache = parent.cached(Coherence::Exclusive);
     let record = parent.stored(1);
     get(&cache, record.id()).expect("live");
-    parent.clock.advance(std::time::Duration::from_secs(600));
+    parent.clock.advance(Duration::from_secs(600));
     parent.hold(Step::BeforeGet);
     let herd: Vec<_> = (0..10).map(|_| Request::begin(cache.get(record.id()))).collect();
     parent.release(Step::BeforeGet);
