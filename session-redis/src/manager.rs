@@ -25,8 +25,9 @@ use crate::{
 ///   any number of processes one wins.
 /// - A session is removed by the server some time after its deadline. Whether it is expired is
 ///   decided by the [clock](RedisConfig::clock) alone, so nobody is logged out by a server's clock.
-/// - One round trip for a call. Two more for a write that changes whom a session belongs to, or
-///   until when: the index of a principal names a session before the session is there.
+/// - One round trip for a call. One more for a write that creates a session with a principal, and
+///   two for one that changes whom a session belongs to, or until when: the index of a principal
+///   names a session before the session is there.
 /// - A connection that is lost comes back by itself, within a moment of the server's return.
 ///   Nothing waits longer than its [time-out](RedisConfig::timeout).
 ///
@@ -72,7 +73,7 @@ pub struct RedisSessionManager {
 struct Shared {
     engine: Engine,
     source: Arc<Source>,
-    ways: Ways,
+    ways: Arc<Ways>,
     store: Arc<Store>,
     feed: Arc<Feed>,
     connect_timeout: Duration,
@@ -102,14 +103,14 @@ impl RedisSessionManager {
         let source = Arc::new(Source::new(config)?);
         let store = Arc::new(Store::new(config)?);
         let connect_timeout = config.connect_timeout.min(LONGEST_WAIT);
-        let ways = Ways::new(Plan {
+        let ways = Arc::new(Ways::new(Plan {
             source: Arc::clone(&source),
             connect_timeout,
             writes_wait: config.replicas > 0,
             per_worker: config.per_worker,
-        });
+        }));
         let engine = Engine::start()?;
-        let feed = Feed::new(config, Arc::clone(&source), store.names.clone())?;
+        let feed = Feed::new(config, Arc::clone(&source), Arc::clone(&ways), store.names.clone())?;
         engine.run(store.greet(ways.shared())).await.map_err(|fault| fault.at_start())?;
         let asked = Arc::clone(&source);
         engine.spawn(async move { start::warn(&asked, connect_timeout).await });

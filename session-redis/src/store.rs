@@ -331,7 +331,8 @@ impl Store {
         wait.arg(self.replicas).arg(self.timeout.as_millis().div_ceil(2).max(1).to_string());
         request.commands.push(wait);
         let mut answers = writes.call(request, deadline).await?;
-        match (answers.pop(), answers.pop()) {
+        let have = answers.pop().map(Value::extract_error).transpose()?;
+        match (have, answers.pop()) {
             (Some(Value::Int(have)), Some(answer)) => {
                 let wrote = matches!(&answer, Value::BulkString(it) if !is_refusal(it));
                 if wrote && have < i64::from(self.replicas) {

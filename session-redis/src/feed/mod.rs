@@ -9,7 +9,14 @@ use session_core::{Result, Watch, WatchChanges};
 use tokio::time::sleep;
 
 use self::{hub::Hub, round::Round};
-use crate::{RedisConfig, config::LONGEST_WAIT, engine::Engine, error, link::Source, names::Names};
+use crate::{
+    RedisConfig,
+    config::LONGEST_WAIT,
+    engine::Engine,
+    error,
+    link::{Source, Ways},
+    names::Names,
+};
 
 /// Tells watchers of changes, for as long as there are any.
 ///
@@ -19,6 +26,7 @@ use crate::{RedisConfig, config::LONGEST_WAIT, engine::Engine, error, link::Sour
 /// one connection, in their order, so an answer shows that what was told before has arrived.
 pub(crate) struct Feed {
     source: Arc<Source>,
+    ways: Arc<Ways>,
     names: Names,
     heartbeat: Duration,
     connect_timeout: Duration,
@@ -29,6 +37,7 @@ impl Feed {
     pub(crate) fn new(
         config: &RedisConfig,
         source: Arc<Source>,
+        ways: Arc<Ways>,
         names: Names,
     ) -> Result<Arc<Self>> {
         if config.heartbeat < SHORTEST {
@@ -36,6 +45,7 @@ impl Feed {
         }
         Ok(Arc::new(Self {
             source,
+            ways,
             names,
             heartbeat: config.heartbeat.min(LONGEST_WAIT),
             connect_timeout: config.connect_timeout.min(LONGEST_WAIT),
@@ -65,7 +75,12 @@ impl Feed {
         let _alarm = Alarm(Arc::clone(&self.hub));
         while !self.hub.ends() {
             match Round::begin(&self.source, &self.names, self.connect_timeout, &self.hub).await {
-                Ok(mut round) => round.last(self.heartbeat).await,
+                Ok(mut round) => {
+                    // What a server that is in charge no more answers, nobody is told changes of:
+                    // it must not be asked by a call that begins while the feed is whole.
+                    self.ways.begin_anew();
+                    round.last(self.heartbeat).await;
+                }
                 Err(error) => tracing::debug!(%error, "the feed of changes cannot begin"),
             }
             self.hub.broken();

@@ -68,9 +68,10 @@ impl Round {
         while !self.lost.load(Ordering::SeqCst) && !self.hub.is_deserted() {
             let asked = Instant::now();
             match timeout(heartbeat / 2, self.ask()).await {
-                Ok(Ok(())) => {}
+                // A thread that is held up looks for the answer first, and at the clock after it.
+                Ok(Ok(())) if asked.elapsed() <= heartbeat / 2 => {}
                 Ok(Err(error)) => return tracing::debug!(%error, "the feed of changes ends"),
-                Err(_) => return tracing::debug!("the feed of changes ends: a server is silent"),
+                _ => return tracing::debug!("the feed of changes ends: a server is silent"),
             }
             // What ended while the last answer was on its way has been told already.
             if self.lost.load(Ordering::SeqCst) {
@@ -127,7 +128,9 @@ impl Node {
         let mut tracking = cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(names.records());
         let request = request(vec![name, tracking]);
-        connection.send(&request).await.map_err(Fault::from)?;
+        for answer in connection.send(&request).await.map_err(Fault::from)? {
+            answer.extract_error().map_err(Fault::from)?;
+        }
         Ok(Self { connection, cluster: Vec::new() })
     }
 }

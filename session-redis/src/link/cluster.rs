@@ -1,6 +1,7 @@
 //! A Cluster: many servers, each in charge of a part of the keys.
 
 use std::{
+    io::{self, ErrorKind::ConnectionAborted},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -10,6 +11,7 @@ use redis::{
     Value, cluster::ClusterClient, cmd,
 };
 use session_core::Result;
+use tokio::{task::JoinSet, time};
 
 use super::{
     connection::Connection,
@@ -66,11 +68,27 @@ impl Cluster {
     }
 
     /// The servers in charge of keys, as the first node that answers sees them.
+    ///
+    /// A node that takes its time is not waited for alone: after a while the next one is asked too.
     pub(crate) async fn masters(&self, timeout: Duration) -> RedisResult<Vec<Client>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut left = known.into_iter();
+        let mut asked = JoinSet::new();
         let mut failed = None;
-        for node in &known {
-            match self.masters_by(node, timeout).await {
+        loop {
+            let answer = match left.next() {
+                Some(node) => {
+                    asked.spawn(nodes(node, timeout));
+                    match time::timeout(timeout / 8, asked.join_next()).await {
+                        Ok(answer) => answer,
+                        Err(_) => continue,
+                    }
+                }
+                None => asked.join_next().await,
+            };
+            let Some(answer) = answer else { break };
+            let answer = answer.unwrap_or_else(|_| Err(io::Error::from(ConnectionAborted).into()));
+            match answer.and_then(|(node, answer)| self.clients(&node, &answer)) {
                 Ok(masters) if !masters.is_empty() => {
                     let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                     known.truncate(self.configured);
@@ -86,15 +104,9 @@ impl Cluster {
         }))
     }
 
-    async fn masters_by(&self, node: &Client, timeout: Duration) -> RedisResult<Vec<Client>> {
-        let Connection::One(mut connection) = one(node, timeout, |_| Ok::<(), ()>(())).await?
-        else {
-            return Ok(Vec::new());
-        };
-        connection.set_response_timeout(timeout);
-        let mut nodes = cmd("CLUSTER");
-        let answer = connection.send_packed_command(nodes.arg("NODES")).await?.extract_error()?;
-        let mut addresses = masters(&answer, node.get_connection_info().addr());
+    /// Clients for the masters that `node` named in `answer`.
+    fn clients(&self, node: &Client, answer: &Value) -> RedisResult<Vec<Client>> {
+        let mut addresses = masters(answer, node.get_connection_info().addr());
         addresses.sort();
         addresses
             .into_iter()
@@ -110,6 +122,18 @@ impl Cluster {
             })
             .collect()
     }
+}
+
+/// Asks a node which nodes there are.
+async fn nodes(node: Client, timeout: Duration) -> RedisResult<(Client, Value)> {
+    let answer = match one(&node, timeout, |_| Ok::<(), ()>(())).await? {
+        Connection::One(mut connection) => {
+            connection.set_response_timeout(timeout);
+            connection.send_packed_command(cmd("CLUSTER").arg("NODES")).await?.extract_error()?
+        }
+        Connection::Cluster(_) => Value::Nil,
+    };
+    Ok((node, answer))
 }
 
 /// The masters in the answer to `CLUSTER NODES`, one node a line: id, address, flags, and from the

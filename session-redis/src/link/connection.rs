@@ -38,7 +38,8 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Sends the commands and returns as many answers; an error of any of them is the error of all.
+    /// Sends the commands and returns as many answers. An error of the first is the error of all;
+    /// those of the others are among the answers, since the first has been done by then.
     pub(crate) async fn send(&mut self, request: &Request) -> RedisResult<Vec<Value>> {
         let answers = match self {
             Self::One(connection) => match &request.commands[..] {
@@ -51,7 +52,9 @@ impl Connection {
             #[cfg(feature = "cluster")]
             Self::Cluster(connection) => route(connection, request).await?,
         };
-        answers.into_iter().map(Value::extract_error).collect()
+        let mut answers = answers.into_iter();
+        let first = answers.next().map(Value::extract_error).transpose()?;
+        Ok(first.into_iter().chain(answers).collect())
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Line {
 #[derive(Default)]
 struct State {
     number: u64,
+    /// How often the line was told to begin anew.
+    era: u64,
     current: Option<Current>,
     failed: Option<(Instant, RedisError)>,
 }
@@ -58,6 +60,17 @@ impl Line {
     ) -> Self {
         let connecting = tokio::sync::Mutex::new(());
         Self { source, connect_timeout, home, state: Arc::default(), connecting }
+    }
+
+    /// Leaves the connection there is, and whatever comes of attempts under way, to the calls that
+    /// have them: those that begin after this connect to who is in charge then.
+    pub(crate) fn begin_anew(&self) {
+        let mut state = self.state();
+        state.era += 1;
+        let left = state.current.take();
+        drop(state);
+        // What ends with the last call is let go of without the lock.
+        drop(left);
     }
 
     /// Sends a request and returns the answers, one for each command.
@@ -152,7 +165,7 @@ impl Line {
     /// Connects, unless somebody else just did, or just failed to.
     async fn connected(&self) -> Result<Current, Fault> {
         let _turn = self.connecting.lock().await;
-        let number = {
+        let (number, era) = {
             let mut state = self.state();
             if let Some(current) = state.current.clone() {
                 return Ok(current);
@@ -164,7 +177,7 @@ impl Line {
                 return Err(error.clone().into());
             }
             state.number += 1;
-            state.number
+            (state.number, state.era)
         };
         let watched = Arc::downgrade(&self.state);
         let told = move |push: PushInfo| {
@@ -181,7 +194,9 @@ impl Line {
         match made {
             Ok(Ok(connection)) => {
                 let current = Current { number, since: Instant::now(), connection };
-                state.current = Some(current.clone());
+                if state.era == era {
+                    state.current = Some(current.clone());
+                }
                 Ok(current)
             }
             Ok(Err(error)) => {
@@ -214,9 +229,13 @@ impl Line {
     async fn renew(&self, number: u64, target: Target) {
         let Ok(_turn) = self.connecting.try_lock() else { return };
         let is_it = |current: &Current| current.number == number;
-        if target.key.is_empty() || !self.state().current.as_ref().is_some_and(is_it) {
-            return;
-        }
+        let era = {
+            let state = self.state();
+            if target.key.is_empty() || !state.current.as_ref().is_some_and(is_it) {
+                return;
+            }
+            state.era
+        };
         let mut look = cmd("PTTL");
         look.arg(&target.key);
         let request = Request::read(target, look);
@@ -230,7 +249,7 @@ impl Line {
             return;
         };
         let mut state = self.state();
-        if state.current.as_ref().is_none_or(is_it) {
+        if state.era == era && state.current.as_ref().is_none_or(is_it) {
             state.number += 1;
             let number = state.number;
             state.current = Some(Current { number, since: Instant::now(), connection });

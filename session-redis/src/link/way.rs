@@ -31,4 +31,12 @@ impl Way {
             || Arc::new(Line::new(Arc::clone(&plan.source), plan.connect_timeout, home.cloned()));
         Self { reads: line(), writes: plan.writes_wait.then(line) }
     }
+
+    /// Lets the calls that come connect to who is in charge now.
+    pub(crate) fn begin_anew(&self) {
+        self.reads.begin_anew();
+        if let Some(writes) = &self.writes {
+            writes.begin_anew();
+        }
+    }
 }

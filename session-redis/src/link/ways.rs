@@ -59,6 +59,16 @@ impl Ways {
         }
     }
 
+    /// Lets the calls that come connect to who is in charge now, wherever they come from.
+    pub(crate) fn begin_anew(&self) {
+        self.shared.begin_anew();
+        let workers: Vec<_> =
+            lock(&self.workers).values().map(|worker| Arc::clone(&worker.way)).collect();
+        for way in workers {
+            way.begin_anew();
+        }
+    }
+
     fn of(&self, home: &Handle) -> Arc<Way> {
         if let Some(worker) = lock(&self.workers).get(&home.id()) {
             return Arc::clone(&worker.way);

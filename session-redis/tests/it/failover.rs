@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::TcpListener,
     task::{Context, Waker},
     thread,
     time::Duration,
@@ -9,8 +10,12 @@ use std::{
 
 use session_core::{ErrorKind, Expect, ListSessions, Outcome, SessionManager};
 use session_redis::{RedisConfig, RedisSessionManager};
+use tokio::runtime::Builder;
 
-use crate::support::{Cluster, Load, Server, block_on, create, follows, new_id, record, until};
+use crate::{
+    feed::{Told, watched},
+    support::{Cluster, Load, Server, block_on, create, follows, new_id, record, until},
+};
 
 fn manager(config: RedisConfig) -> RedisSessionManager {
     // One replica each: what was answered is with the one that will take over.
@@ -76,8 +81,8 @@ fn a_planned_failover_in_a_cluster_and_the_death_of_a_master_lose_no_answered_wr
     }
 }
 
-#[test]
-fn sentinels_name_the_next_master_and_the_manager_follows() {
+/// A master, its replica, and a Sentinel that knows both.
+fn watched_by_a_sentinel() -> (Server, Server, Server) {
     let args = ["--repl-diskless-sync-delay", "0", "--min-replicas-max-lag", "10"];
     let master = Server::start(&args);
     let port = master.port.to_string();
@@ -88,6 +93,12 @@ fn sentinels_name_the_next_master_and_the_manager_follows() {
         let info: String = sentinel.ask(&["INFO", "sentinel"]);
         info.contains("status=ok").then_some(()).filter(|()| info.contains("slaves=1"))
     });
+    (master, replica, sentinel)
+}
+
+#[test]
+fn sentinels_name_the_next_master_and_the_manager_follows() {
+    let (master, replica, sentinel) = watched_by_a_sentinel();
     let config = RedisConfig::sentinel([sentinel.url()], "sessions")
         .timeout(Duration::from_secs(1))
         .connect_timeout(Duration::from_millis(300));
@@ -111,6 +122,44 @@ fn sentinels_name_the_next_master_and_the_manager_follows() {
     let wrong = RedisConfig::sentinel([sentinel.url()], "another");
     let error = block_on(RedisSessionManager::with_config(&wrong)).expect_err("no such name");
     assert!(error.to_string().contains("Sentinel"), "{error}");
+}
+
+#[test]
+fn once_the_feed_is_with_the_next_master_no_call_goes_to_the_last_one() {
+    let (master, replica, sentinel) = watched_by_a_sentinel();
+    let config = RedisConfig::sentinel([sentinel.url()], "sessions")
+        .connection_per_worker(true)
+        .heartbeat(Duration::from_millis(400))
+        .connect_timeout(Duration::from_millis(300));
+    let (manager, recorder, _watch) = watched(&config);
+    let kept = record(new_id(), 1, b"kept");
+    create(&manager, &kept);
+    let worker = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    assert!(worker.block_on(manager.get(kept.id())).expect("an answer").is_some());
+    until("the replica has it", || (replica.ask::<u64>(&["DBSIZE"]) == 1).then_some(()));
+    // Nobody calls meanwhile, so no call is there to find the connections silent.
+    master.signal("STOP");
+    recorder.hears(Told::Broken);
+    recorder.hears(Told::Alive);
+    assert!(leads(&replica));
+    assert!(worker.block_on(manager.get(kept.id())).expect("an answer").is_some());
+    assert!(block_on(manager.get(kept.id())).expect("an answer").is_some());
+}
+
+#[test]
+fn the_feed_of_a_cluster_begins_though_the_first_nodes_that_were_named_are_silent() {
+    let cluster = Cluster::start(3, false);
+    let silent: Vec<_> =
+        (0..4).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let urls = silent
+        .iter()
+        .map(|node| format!("redis://{}", node.local_addr().expect("the address of the listener")));
+    let config = RedisConfig::cluster(urls.chain(cluster.urls()))
+        .connect_timeout(Duration::from_millis(500));
+    let (manager, recorder, _watch) = watched(&config);
+    let record = record(new_id(), 1, b"v");
+    create(&manager, &record);
+    recorder.hears(Told::Changed(*record.id()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod acl;
+mod demoted;
 mod errors;
 mod examples;
 mod expiry;
