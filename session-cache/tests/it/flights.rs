@@ -120,7 +120,7 @@ fn a_load_that_hangs_does_not_hold_up_who_comes_a_second_later() {
     parent.hold(Step::AfterGet);
     let mut hanging = Request::begin(cache.get(record.id()));
     let with_it = Request::begin(cache.get(record.id()));
-    parent.clock.advance(std::time::Duration::from_secs(1));
+    parent.clock.advance(Duration::from_secs(1));
     let later: Vec<_> = (0..3).map(|_| Request::begin(cache.get(record.id()))).collect();
     assert_eq!(parent.reached(Step::BeforeGet), 2, "they share a call of their own");
     parent.release(Step::AfterGet);

@@ -2,7 +2,7 @@
 //! to be at just that moment, so this one only says so.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc,
