@@ -116,9 +116,8 @@ pub enum Removal {
 /// # Writing one
 ///
 /// The example `directory` of this crate is a whole backend in about a hundred and fifty lines. In
-/// short:
-/// implement the five verbs, return `None` from the accessors of abilities the backend does not
-/// have, and add one line of tests.
+/// short: implement the five verbs, return `None` from the accessors of abilities the backend does
+/// not have, and add one line of tests.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session manager",
