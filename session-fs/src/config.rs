@@ -97,8 +97,9 @@ impl FsConfig {
 
     /// Promises that no other process uses the folder, so that files are not locked.
     ///
-    /// For file systems without advisory locks, many network file systems among them. **Two
-    /// processes on one folder lose writes when one of them was told this.**
+    /// For file systems without advisory locks, many network file systems among them. Managers of
+    /// one process keep each other out all the same if all of them were told this. **Two processes
+    /// on one folder lose writes when one of them was told this.**
     pub fn single_process(mut self) -> Self {
         self.sharing = Sharing::Alone;
         self

@@ -157,10 +157,18 @@ impl View<'_> {
         Stamp(self.sequence, self.cell.sequence)
     }
 
-    /// Makes `record` the current one. It must fit.
+    /// Whether there is a number for the next record: a file that was tampered with may have used
+    /// them up.
+    pub(crate) fn counts_on(&self) -> bool {
+        counts(self.sequence.max(self.cell.of) + 1)
+    }
+
+    /// Makes `record` the current one. It must fit, and [be counted](Self::counts_on).
     pub(crate) fn put(&self, record: &[&[u8]]) -> Piece {
         let mut bytes = Vec::new();
-        push_slot(&mut bytes, self.sequence + 1, record);
+        // Beyond whatever a cell speaks of: a put that was lost may have left one behind, which must
+        // not count for this one.
+        push_slot(&mut bytes, self.sequence.max(self.cell.of) + 1, record);
         Piece { at: self.geometry.offset(self.side.other()) as u64, bytes }
     }
 
@@ -273,7 +281,8 @@ fn whole(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let len = usize::try_from(u32::from_le_bytes(field(bytes, 8)?)).ok()?;
     let sum = u32::from_le_bytes(field(bytes, 12)?);
     let record = bytes.get(SLOT_HEAD..)?.get(..len)?;
-    (sequence != 0 && sum == slot_sum(&bytes[..12], &[record])).then_some((sequence, record))
+    let sound = counts(sequence) && sum == slot_sum(&bytes[..12], &[record]);
+    sound.then_some((sequence, record))
 }
 
 fn push_slot(bytes: &mut Vec<u8>, sequence: u64, record: &[&[u8]]) {
@@ -304,13 +313,15 @@ struct Cell {
     /// Where the newest cell stands, whichever slot it speaks of.
     side: Side,
     sequence: u64,
+    /// The slot it speaks of, by its sequence.
+    of: u64,
     deadline: Option<u64>,
 }
 
 impl Cell {
     /// The newest cell, and whether one of them is torn.
     fn current(bytes: &[u8], slot: u64) -> (Self, bool) {
-        let mut newest = Self { side: Side::One, sequence: 0, deadline: None };
+        let mut newest = Self { side: Side::One, sequence: 0, of: 0, deadline: None };
         let mut torn = false;
         for side in [Side::Zero, Side::One] {
             let at = side.pick(CELLS_AT);
@@ -321,7 +332,8 @@ impl Cell {
             match Self::read(&cell) {
                 None => torn = true,
                 Some((of, sequence, deadline)) if sequence > newest.sequence => {
-                    newest = Self { side, sequence, deadline: (of == slot).then_some(deadline) };
+                    let deadline = (of == slot).then_some(deadline);
+                    newest = Self { side, sequence, of, deadline };
                 }
                 Some(_) => {}
             }
@@ -332,8 +344,15 @@ impl Cell {
     fn read(cell: &[u8; CELL_BYTES]) -> Option<(u64, u64, u64)> {
         let sum = u32::from_le_bytes(field(cell, 24)?);
         let part = |at| Some(u64::from_le_bytes(field(cell, at)?));
-        (sum == crc32fast::hash(&cell[..24])).then_some((part(0)?, part(8)?, part(16)?))
+        let (of, sequence, deadline) = (part(0)?, part(8)?, part(16)?);
+        let sound = counts(of) && counts(sequence) && sum == crc32fast::hash(&cell[..24]);
+        sound.then_some((of, sequence, deadline))
     }
+}
+
+/// Whether a sequence is one that counting by one leads to, and on from.
+fn counts(sequence: u64) -> bool {
+    sequence != 0 && sequence != u64::MAX
 }
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -389,6 +408,41 @@ mod tests {
                 assert_eq!(current(&file).unwrap().1, None, "a touch ends with its version");
             }
         }
+    }
+
+    #[test]
+    fn a_touch_of_a_put_that_was_lost_says_nothing_of_the_next_one() {
+        for len in [300, 3_000] {
+            let mut file = create(Geometry::for_record(len), &[&vec![1; len]]).bytes;
+            let [lost, _] = written(&file, &vec![2; len]);
+            let mut torn = file.clone();
+            apply(&mut torn, lost.at, &lost.bytes);
+            let [_, touch] = written(&torn, &[]);
+            // The cell reached the disk, and the slot it speaks of did not.
+            apply(&mut file, touch.at, &touch.bytes);
+            assert_eq!(current(&file).unwrap().1, None);
+            let [next, _] = written(&file, &vec![3; len]);
+            apply(&mut file, next.at, &next.bytes);
+            let (record, touched, _) = current(&file).unwrap();
+            assert_eq!((record, touched), (vec![3; len], None));
+        }
+    }
+
+    #[test]
+    fn numbers_that_nobody_counted_up_to_are_not_counted_on() {
+        let new = |sequence| {
+            let mut file = create(Geometry::for_record(300), &[&[1; 300]]).bytes;
+            file.truncate(SLOTS_AT);
+            push_slot(&mut file, sequence, &[&[1; 300]]);
+            file
+        };
+        let counts_on = |sequence| match parse_file(&new(sequence)) {
+            Parsed::Whole(view) => Some(view.counts_on()),
+            _ => None,
+        };
+        assert_eq!(counts_on(1), Some(true));
+        assert_eq!(counts_on(u64::MAX - 1), Some(false));
+        assert_eq!(counts_on(u64::MAX), None);
     }
 
     #[test]

@@ -5,11 +5,14 @@
 
 use std::{
     fmt,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::Instant,
 };
 
 use session_core::SessionId;
+
+/// A folder, by its device and inode, and the locks of its managers.
+type OfFolder = ((u64, u64), Weak<Stripes>);
 
 /// A lock for every id, in so many tables that they are rarely waited for.
 pub(crate) struct Stripes {
@@ -39,6 +42,21 @@ pub(crate) struct Held<'a> {
 impl Stripes {
     pub(crate) fn new() -> Self {
         Self { stripes: (0..256).map(|_| Stripe::default()).collect() }
+    }
+
+    /// Those that all share who ask for the same folder, by its device and inode, while any of them
+    /// has it open.
+    pub(crate) fn of_folder(folder: (u64, u64)) -> Arc<Self> {
+        static SHARED: Mutex<Vec<OfFolder>> = Mutex::new(Vec::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|(_, stripes)| stripes.strong_count() > 0);
+        let found = shared.iter().find(|(of, _)| *of == folder);
+        if let Some(stripes) = found.and_then(|(_, stripes)| stripes.upgrade()) {
+            return stripes;
+        }
+        let stripes = Arc::new(Self::new());
+        shared.push((folder, Arc::downgrade(&stripes)));
+        stripes
     }
 
     /// Takes the lock of `id`, if it is free.

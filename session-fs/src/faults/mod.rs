@@ -8,6 +8,7 @@ mod power;
 mod probing;
 #[path = "../../tests/support/mod.rs"]
 mod records;
+mod rivals;
 mod shim;
 mod syncs;
 

@@ -33,6 +33,22 @@ impl<C: Calls> Store<C> {
         Err(removed())
     }
 
+    /// Makes the entry of a live record that has none: a loss of power may have kept the record and
+    /// not the entry, and a copy of the folder may have been made of the one before the other.
+    ///
+    /// To be called under the lock of the record's file.
+    pub(super) fn mend_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
+        let name = Name::entry(tag, id);
+        match self.calls.stat_name(self.principals.as_fd(), name.as_str()) {
+            Ok(_) => Ok(()),
+            Err(Errno::NOENT) => {
+                tracing::warn!("a session was missing from its owner's list, and is in it again");
+                self.add_entry(tag, id)
+            }
+            Err(errno) => Err(errno).during("looking at an entry of the index")?,
+        }
+    }
+
     /// An entry too many is only one more place to look: that it stays is no error, and the sweep
     /// clears it.
     pub(super) fn drop_entry(&self, tag: &PrincipalTag, id: &SessionId) {

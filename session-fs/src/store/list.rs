@@ -77,8 +77,13 @@ impl<C: Calls> Store<C> {
                 Ok(folder) => folder,
                 Err(Errno::NOENT) => return self.absent(),
                 // Something else is in the place of a folder: no session was ever in it. What cannot
-                // be read is an error, for a listing must not name too few.
-                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+                // be read is an error, for a listing must not name too few; so is, in the index, what
+                // might be a link, through which entries may have been made.
+                Err(Errno::NOTDIR | Errno::LOOP)
+                    if tree == Tree::Records || self.is_file(tree, name.as_str()) =>
+                {
+                    return Ok(());
+                }
                 Err(errno) => return Err(errno).during("opening a folder to list it")?,
             };
         let mut tell = |name: &[u8]| {
@@ -86,6 +91,10 @@ impl<C: Calls> Store<C> {
             ControlFlow::Continue(())
         };
         Ok(self.calls.list(folder.as_fd(), &mut tell).during("reading a folder")?)
+    }
+
+    fn is_file(&self, tree: Tree, name: &str) -> bool {
+        self.calls.stat_name(self.tree(tree), name).is_ok_and(|stat| stat.regular)
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct Store<C = System> {
     records: OwnedFd,
     principals: OwnedFd,
     aside: OwnedFd,
-    stripes: Stripes,
+    stripes: Arc<Stripes>,
     syncs: sync::Syncs,
     guard: sweep::Guard,
     seen: seen::Seen,

@@ -3,7 +3,7 @@
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    sync::atomic::AtomicU64,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use rustix::fs::{Mode, OFlags};
@@ -41,6 +41,14 @@ impl<C: Calls> Store<C> {
             settle(&calls, root.as_fd(), made)
                 .map_err(|cause| refused(cause, "syncing it and its parent"))?;
         }
+        let stripes = match config.sharing {
+            Sharing::Processes => Arc::new(Stripes::new()),
+            // Nothing else keeps several managers of the one process apart.
+            Sharing::Alone => {
+                let stat = calls.stat(records.as_fd()).during("looking at a folder")?;
+                Stripes::of_folder(stat.inode)
+            }
+        };
         Ok(Self {
             tells_changes: calls.tells_changes(records.as_fd()),
             seen: seen::Seen::new(),
@@ -53,7 +61,7 @@ impl<C: Calls> Store<C> {
             records,
             principals,
             aside,
-            stripes: Stripes::new(),
+            stripes,
             syncs: sync::Syncs::new(),
             guard: sweep::Guard::default(),
             damaged: AtomicU64::new(0),

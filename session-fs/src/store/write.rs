@@ -1,6 +1,6 @@
 //! Changing one session's file.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use session_core::{
     Error, ErrorKind, Expect, Outcome, Record, Removal, Result, SessionId, Timestamp, Version,
@@ -215,11 +215,12 @@ impl<C: Calls> Store<C> {
             }
             return Err(error.into());
         }
+        self.settle(id, locked.file.as_fd(), Settled::No)?;
+        // After the last write, each of which dates the file anew.
         let hint = hint::write(new.expires_at(), self.clock.now());
         if let Err(errno) = self.calls.set_modified(locked.file.as_fd(), hint) {
             tracing::debug!(%errno, "a new file was left without a hint for the sweep");
         }
-        self.settle(id, locked.file.as_fd(), Settled::No)?;
         Ok(())
     }
 
@@ -242,21 +243,27 @@ impl<C: Calls> Store<C> {
         }
         // A file that has a second name was copied by linking it, by a backup for example: the copy
         // must not change.
-        if view.geometry.holds(new.encoded_len()) && locked.stat.links == 1 {
+        let in_place = view.geometry.holds(new.encoded_len()) && view.counts_on();
+        let replaced = if in_place && locked.stat.links == 1 {
             let head = new.header_bytes();
             self.write(locked.file.as_fd(), &view.put(&[&head, new.sealed()]))?;
             self.settle(id, locked.file.as_fd(), Settled::of(view))?;
+            None
         } else {
-            self.exchange(new, patience)?;
-        }
+            Some(self.exchange(new, patience)?)
+        };
         if let Some(tag) = from.filter(|_| from != to) {
             self.drop_entry(&tag, id);
         }
+        // Until here nobody else may change whose session it is: the lock of the old file keeps
+        // nobody out once its name leads to the new one.
+        drop(replaced);
         Ok(())
     }
 
-    /// Puts a new file with `new` in the place of the one that is locked.
-    fn exchange(&self, new: &Record, patience: Patience) -> Try<()> {
+    /// Puts a new file with `new` in the place of the one that is locked, and returns it, locked
+    /// until it is dropped.
+    fn exchange(&self, new: &Record, patience: Patience) -> Try<OwnedFd> {
         if patience == Patience::Inline {
             return Err(Stop::WouldBlock);
         }
@@ -286,7 +293,7 @@ impl<C: Calls> Store<C> {
             return Err(error.into());
         }
         self.settle_name(id, file.as_fd())?;
-        Ok(())
+        Ok(file)
     }
 
     /// Writes a whole new file, locked from its first moment: until its name is on the disk, nobody
@@ -323,8 +330,11 @@ impl<C: Calls> Store<C> {
         }
         self.sync_shard(Tree::Records, Shard::of(id))?;
         // Later writers need not sync the folder again. They do if this mark is lost, so it is not
-        // waited for.
-        self.write(file, &Piece { at: SETTLED_AT, bytes: SETTLED.to_vec() })
+        // waited for, and what was put is on the disk without it.
+        if let Err(error) = self.write(file, &Piece { at: SETTLED_AT, bytes: SETTLED.to_vec() }) {
+            tracing::debug!(%error, "a file was left without the mark that its name is on the disk");
+        }
+        Ok(())
     }
 
     fn write(&self, file: BorrowedFd<'_>, piece: &Piece) -> Result<()> {

@@ -11,10 +11,12 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use session_core::{ErrorKind, Expect, Outcome, SessionId, SessionManager, Timestamp, Version};
+use session_core::{
+    ErrorKind, Expect, Outcome, PrincipalTag, SessionId, SessionManager, Timestamp, Version,
+};
 
 use crate::{
-    records::{new_id, record},
+    records::{new_id, record, tagged},
     store::{Store, block_on, files},
 };
 
@@ -137,4 +139,18 @@ fn files_and_folders_are_for_their_owner_alone_whatever_the_umask() {
         assert_eq!(mode(&file), 0o600);
         assert!(mode(file.parent().expect("a folder")) == 0o700);
     }
+}
+
+#[test]
+fn a_list_of_a_shard_that_is_a_link_is_an_error_and_not_empty() {
+    let store = Store::new();
+    let elsewhere = tempfile::tempdir().expect("a folder for the test");
+    let tag = PrincipalTag::from_bytes([0xa1; 16]);
+    let shard = store.folder.path().join("principals/a1a");
+    symlink(elsewhere.path(), &shard).expect("link");
+    let record = tagged(new_id(), 1, store.idle(), Some(tag), b"value");
+    let stored = store.put(&record, Expect::Absent).is_ok();
+    let listing = store.manager.listing().expect("a manager that lists");
+    let listed = block_on(listing.by_principal(&tag, None, 10)).map(|page| page.ids);
+    assert!(listed.is_err() || !stored, "{listed:?}");
 }

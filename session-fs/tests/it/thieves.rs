@@ -2,9 +2,14 @@
 
 use std::fs;
 
-use session_core::{CookieAction, SessionInterface, SigningKey};
+use session_core::{
+    CookieAction, Expect, Outcome, PrincipalTag, SessionInterface, SessionManager, SigningKey,
+};
 
-use crate::store::{Store, block_on, files};
+use crate::{
+    records::{new_id, tagged},
+    store::{Store, block_on, files},
+};
 
 #[test]
 fn a_session_without_its_entry_in_the_index_is_hidden_from_its_owners_list_and_outlives_revoke_all()
@@ -31,4 +36,22 @@ fn a_session_without_its_entry_in_the_index_is_hidden_from_its_owners_list_and_o
     assert_eq!(block_on(server.revoke_all("alice", None)).expect("revoke"), 0);
     let session = block_on(server.open([cookie.value().as_bytes()])).expect("open");
     assert_eq!(session.principal().as_deref(), Some("alice"), "not revoked");
+}
+
+#[test]
+fn a_session_in_use_that_is_missing_from_its_owners_list_is_in_it_again_after_a_sweep() {
+    let store = Store::new();
+    let tag = PrincipalTag::from_bytes([0xa1; 16]);
+    let record = tagged(new_id(), 1, store.idle(), Some(tag), b"value");
+    assert_eq!(store.put(&record, Expect::Absent), Ok(Outcome::Stored));
+    let entries = files(&store.folder.path().join("principals"));
+    fs::remove_file(&entries[0]).expect("the thief may");
+    let listed = || {
+        let listing = store.manager.listing().expect("a manager that lists");
+        block_on(listing.by_principal(&tag, None, 10)).expect("a list").ids
+    };
+    assert_eq!(listed(), []);
+    assert_eq!(store.touch(record.id(), 1), Ok(Outcome::Stored));
+    block_on(store.manager.sweep_now(|_| {})).expect("sweep");
+    assert_eq!(listed(), [*record.id()]);
 }

@@ -58,7 +58,8 @@ impl Guard {
         if let Some(before) = before.filter(|_| newly && after.doubted_since.is_some()) {
             tracing::warn!(
                 days = now.saturating_since(before.last).as_secs() / 86_400,
-                "the clock is far ahead of the last sweep: nothing is removed for an hour; check the clock"
+                "the clock is far ahead of the last sweep: nothing is removed for an hour; \
+                 if the clock is or was wrong, set it right and restart the program within that hour"
             );
         }
         let since = |before: Noted| {

@@ -197,6 +197,9 @@ impl<C: Calls> Store<C> {
                 }
                 Ok(record) => {
                     progress.left += 1;
+                    if let Some(tag) = record.principal_tag() {
+                        self.mend_entry(&tag, id)?;
+                    }
                     let hint = hint::write(record.expires_at(), now);
                     self.calls
                         .set_modified(locked.file.as_fd(), hint)
