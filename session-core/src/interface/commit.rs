@@ -64,10 +64,8 @@ impl ManagedSession {
                 if state.gone {
                     // To end what has ended already is no failure.
                     if state.purge {
-                        if state.removed(false) {
-                            continue;
-                        }
-                        return Ok(saved);
+                        state.removed(false);
+                        continue;
                     }
                     return Ok(self.end_as_gone(&mut state));
                 }
@@ -227,19 +225,21 @@ impl ManagedSession {
 }
 
 impl State {
-    /// The session was removed. `true` if something was put in since, which needs a new one.
+    /// The session was removed. `true` if that was asked for: what is to be done beyond it, if only
+    /// a login, is done in a new session.
     fn removed(&mut self, is_ours: bool) -> bool {
         self.cookie = if is_ours { CookieAction::Remove } else { CookieAction::Keep };
         self.base = None;
         self.gone = false;
         self.renew = false;
         self.successor = None;
-        if !std::mem::take(&mut self.purge) {
+        let was_asked = std::mem::take(&mut self.purge);
+        if !was_asked {
             // It ended the request empty: the changes that led there are done.
             self.changes.clear();
             self.view = None;
         }
-        !self.changes.is_empty()
+        was_asked
     }
 }
 

@@ -161,6 +161,69 @@ fn what_is_put_in_after_a_purge_belongs_to_a_new_session() {
 }
 
 #[test]
+fn a_login_after_a_purge_is_a_login_in_a_new_session() {
+    let world = World::new();
+    let old = world.login("alice");
+    let session = world.open(&old);
+    session.purge().unwrap();
+    block_on(session.bind("bob")).unwrap();
+    assert_eq!(session.principal().as_deref(), Some("bob"));
+    let new = cookie(finish(&session));
+    assert_eq!(world.open(&new).principal().as_deref(), Some("bob"));
+    assert_ne!(new[..36], old[..36], "another sid");
+    assert_eq!(world.store.len(), 1);
+}
+
+#[test]
+fn an_update_after_a_purge_is_an_update_of_a_new_session() {
+    let world = World::new();
+    let old = world.visit();
+    let session = world.open(&old);
+    session.purge().unwrap();
+    let value = session.update("value", |value: Option<u32>| value.map_or(7, |value| value + 1));
+    assert_eq!(block_on(value).unwrap(), 7);
+    let new = cookie(finish(&session));
+    assert_eq!(world.open(&new).get::<u32>("value").unwrap(), Some(7));
+    assert!(!world.is_alive(&old));
+}
+
+#[test]
+fn what_follows_a_purge_of_a_session_that_was_gone_meanwhile_is_done_in_a_new_one() {
+    let world = World::new();
+    for seen in [false, true] {
+        for login in [false, true] {
+            let old = world.visit();
+            let session = world.open(&old);
+            block_on(world.open(&old).destroy()).unwrap();
+            if seen {
+                session.insert("value", &2).unwrap();
+                assert_eq!(block_on(session.save()).unwrap(), Saved::Gone);
+            }
+            session.purge().unwrap();
+            if login {
+                block_on(session.bind("alice")).unwrap();
+            } else {
+                assert_eq!(block_on(session.update("n", |_: Option<u32>| 1)).unwrap(), 1);
+            }
+            let session = world.open(&cookie(finish(&session)));
+            assert_eq!(session.principal().is_some(), login);
+            assert_eq!(session.contains_key("n"), !login);
+            assert!(!session.contains_key("value"));
+        }
+    }
+}
+
+#[test]
+fn a_take_after_a_purge_finds_nothing_and_makes_no_session() {
+    let world = World::new();
+    let session = world.open(&world.visit());
+    session.purge().unwrap();
+    assert_eq!(block_on(session.take::<u32>("value")).unwrap(), None);
+    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
+    assert!(world.store.is_empty());
+}
+
+#[test]
 fn a_destroyed_session_is_refused_and_its_cookie_removed() {
     let world = World::new();
     let cookie = world.login("alice");

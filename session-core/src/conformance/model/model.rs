@@ -117,10 +117,8 @@ impl Model {
                     return (request.end(), None);
                 }
                 request.gone = false;
-                if Self::removed(request, false) {
-                    continue;
-                }
-                return (saved, None);
+                Self::removed(request, false);
+                continue;
             }
             let Some(base) = request.base.clone() else {
                 return self.create(request, purpose, saved);
@@ -243,15 +241,16 @@ impl Model {
         request.stale = None;
     }
 
-    /// The request has no session any more; `true` if it has the makings of another.
+    /// The request has no session any more; `true` if it asked for that, and may have another.
     fn removed(request: &mut Request, is_ours: bool) -> bool {
         request.cookie = if is_ours { Cookie::Remove } else { Cookie::Keep };
         request.base = None;
         request.renew = false;
-        if !std::mem::take(&mut request.purge) {
+        let was_asked = std::mem::take(&mut request.purge);
+        if !was_asked {
             request.changes.clear();
         }
-        !request.changes.is_empty()
+        was_asked
     }
 
     fn touch(&mut self, request: &mut Request, base: &Base) {
