@@ -171,6 +171,8 @@ impl ManagedSession {
             }
             None if is_new => {
                 state.fresh = None;
+                // There is nothing to end.
+                state.purge = false;
                 Ok(false)
             }
             None => {

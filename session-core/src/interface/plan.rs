@@ -45,7 +45,8 @@ impl Shared {
         purpose: Purpose<'_>,
         edit: &mut dyn FnMut(&mut Data) -> Result<()>,
     ) -> Result<Step> {
-        if state.unsure {
+        let ends_unseen = state.purge && state.base.is_none();
+        if state.unsure || ends_unseen {
             // See whether it took place before anything is decided on top of it.
             let id = match (&state.base, &state.fresh) {
                 (Some(base), _) => Some(*base.id()),

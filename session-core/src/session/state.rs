@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) renew: bool,
     /// The end of the session is asked for; the changes are those made since.
     pub(crate) purge: bool,
+    /// How often it was asked for, so that what was decided before can be told from what came after.
+    pub(crate) purges: u64,
     /// The session ended, or was taken from this request.
     pub(crate) gone: bool,
     /// Under which id and token a new session is stored. Kept over a failed try, so that the next
@@ -66,6 +68,12 @@ impl State {
         })
     }
 
+    /// Whether there is a record to be ended, as far as is known: also that of a creation that is
+    /// under way or was not answered.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        self.base.is_some() || self.fresh.is_some()
+    }
+
     /// Whether the handler asked for anything that is not stored.
     pub(crate) fn has_changes(&self) -> bool {
         !self.changes.is_empty() || self.renew || self.purge
@@ -85,6 +93,8 @@ impl State {
             self.successor = None;
         }
         self.base = Some(base);
+        // What comes after this session has an id of its own.
+        self.fresh = None;
         self.look_again();
     }
 
@@ -113,6 +123,7 @@ impl State {
             view: None,
             renew: self.renew,
             purge: self.purge,
+            purges: self.purges,
             gone: self.gone,
             fresh: self.fresh.clone(),
             successor: self.successor.clone(),
@@ -125,6 +136,10 @@ impl State {
     /// Takes over what was decided for `draft`.
     pub(crate) fn planned(&mut self, draft: &Self, step: &Step) {
         self.fresh.clone_from(&draft.fresh);
+        if self.purges != draft.purges {
+            // Asked for while there was nothing to end yet: now there may be.
+            self.purge = self.may_be_stored();
+        }
         self.successor.clone_from(&draft.successor);
         self.unsure = matches!(step, Step::Put(_));
         // The edit saw the changes before it, and together they come to nothing: left pending, they
@@ -163,7 +178,8 @@ impl State {
     }
 
     fn look_again(&mut self) {
-        self.view = None;
+        // Of a session that is to end nothing is seen any more.
+        self.view = self.purge.then(Data::default);
         if !self.changes.is_empty() {
             let changes = std::mem::take(&mut self.changes);
             let view = self.view();

@@ -61,7 +61,7 @@ impl ManagedSession {
     pub fn clear(&self) -> Result<()> {
         let mut state = self.lock();
         check_open(&state)?;
-        if state.base.is_some() || !state.changes.is_empty() {
+        if state.may_be_stored() || !state.changes.is_empty() {
             record(&mut state, Change::Clear);
         }
         Ok(())
@@ -239,7 +239,8 @@ fn record(state: &mut State, change: Change) {
 fn purge(state: &mut State) {
     state.changes.clear();
     state.renew = false;
-    state.purge = state.base.is_some();
+    state.purges += 1;
+    state.purge = state.may_be_stored();
     state.view = state.purge.then(Data::default);
 }
 

@@ -119,6 +119,10 @@ fn failing() -> (World, Failing, SessionInterface) {
     (world, manager, server)
 }
 
+fn ids(world: &World) -> Vec<SessionId> {
+    block_on(world.store.scan(None, 10)).unwrap().ids
+}
+
 #[test]
 fn a_store_that_is_down_is_an_error_and_not_a_logout() {
     let (world, manager, server) = failing();
@@ -239,6 +243,77 @@ fn a_login_whose_answer_was_lost_reaches_the_browser_all_the_same() {
         let cookie = cookie(finish(&session));
         assert_eq!(world.open(&cookie).principal().as_deref(), Some("alice"));
         assert_eq!(world.store.len(), 1);
+    }
+}
+
+#[test]
+fn a_session_whose_creation_was_not_answered_can_be_ended() {
+    for stored in [true, false] {
+        for at_once in [true, false] {
+            let (world, manager, server) = failing();
+            let session = open(&server, "");
+            manager.set(if stored { MUTE } else { DOWN });
+            assert!(block_on(session.bind("alice")).is_err());
+            manager.set(WELL);
+            if at_once {
+                block_on(session.destroy()).unwrap();
+                assert!(world.store.is_empty());
+            } else {
+                session.purge().unwrap();
+            }
+            let finished = finish(&session);
+            assert!(!matches!(finished.cookie, CookieAction::Set(_)));
+            assert!(world.store.is_empty());
+            drop(session);
+            assert!(!world.notes.take().contains(&Event::Lost));
+        }
+    }
+}
+
+#[test]
+fn what_follows_the_end_of_a_session_whose_creation_was_not_answered_is_another_session() {
+    for stored in [true, false] {
+        let (world, manager, server) = failing();
+        let session = open(&server, "");
+        manager.set(if stored { MUTE } else { DOWN });
+        assert!(block_on(session.bind("alice")).is_err());
+        manager.set(WELL);
+        let old = ids(&world);
+        session.purge().unwrap();
+        session.insert("value", &1).unwrap();
+        let cookie = cookie(finish(&session));
+        assert_eq!(world.store.len(), 1);
+        assert_ne!(ids(&world), old, "another sid");
+        assert_eq!(world.open(&cookie).principal(), None);
+        assert!(world.open(&cookie).contains_key("value"));
+    }
+}
+
+#[test]
+fn an_end_whose_look_at_an_unanswered_creation_fails_may_be_tried_again() {
+    let (world, manager, server) = failing();
+    let session = open(&server, "");
+    manager.set(MUTE);
+    assert!(block_on(session.bind("alice")).is_err());
+    manager.set(DOWN);
+    assert!(block_on(session.destroy()).is_err());
+    manager.set(WELL);
+    block_on(session.destroy()).unwrap();
+    assert!(world.store.is_empty());
+    assert!(!matches!(finish(&session).cookie, CookieAction::Set(_)));
+}
+
+#[test]
+fn values_of_a_creation_that_was_not_answered_can_be_cleared() {
+    for stored in [true, false] {
+        let (world, manager, server) = failing();
+        let session = open(&server, "");
+        manager.set(if stored { MUTE } else { DOWN });
+        assert!(block_on(session.update("n", |_: Option<u32>| 1)).is_err());
+        manager.set(WELL);
+        session.clear().unwrap();
+        assert!(!matches!(finish(&session).cookie, CookieAction::Set(_)));
+        assert!(world.store.is_empty());
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod cookie;
 mod failures;
+mod gated;
 mod keys;
 mod known;
 mod lab;

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::join_all;
-use session_core::{ErrorKind, Event, ManagedSession, Saved};
+use futures_util::future::{join_all, join3};
+use session_core::{CookieAction, ErrorKind, Event, ManagedSession, Saved};
 
 use crate::{
+    gated::gated,
     memory::block_on,
     world::{MINUTE, SECOND, World, cookie, finish, key, open, sends_nothing},
 };
@@ -188,4 +189,39 @@ fn no_request_sees_what_another_has_not_stored() {
     finish(&writer);
     assert!(!reader.contains_key("draft"), "a request sees the session as it was opened");
     assert!(world.open(&cookie).contains_key("draft"));
+}
+
+#[test]
+fn a_session_that_is_ended_while_its_creation_is_under_way_is_ended() {
+    let (world, manager, server) = gated(|builder| builder);
+    let session = open(&server, "");
+    session.insert("value", &1).unwrap();
+    manager.puts.close(2);
+    let (saved, destroyed, ()) = block_on(join3(session.save(), session.destroy(), async {
+        assert!(session.is_empty(), "here at once");
+        manager.puts.come();
+    }));
+    assert_eq!(saved.unwrap(), Saved::Stored);
+    destroyed.unwrap();
+    assert!(world.store.is_empty());
+    assert!(session.is_empty());
+    assert!(!matches!(finish(&session).cookie, CookieAction::Set(_)));
+}
+
+#[test]
+fn what_an_update_purges_and_then_stores_is_ended() {
+    let world = World::new();
+    for known in [false, true] {
+        let before = if known { world.visit() } else { String::new() };
+        let session = world.open(&before);
+        let within = session.clone();
+        let update = session.update("n", |_: Option<u32>| {
+            within.purge().unwrap();
+            1
+        });
+        assert_eq!(block_on(update).unwrap(), 1);
+        assert!(!session.contains_key("value") && !session.contains_key("n"));
+        assert!(!matches!(finish(&session).cookie, CookieAction::Set(_)));
+        assert!(world.store.is_empty());
+    }
 }
