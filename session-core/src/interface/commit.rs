@@ -105,7 +105,7 @@ impl ManagedSession {
                 Step::Put(put) => {
                     let id = *put.record.id();
                     let answer = shared.manager.put(&put.record, put.expect).await;
-                    if answer.is_ok() {
+                    if matches!(answer, Ok(Outcome::Stored | Outcome::Gone)) {
                         self.lock().unsure = false;
                     }
                     match answer {
@@ -139,6 +139,7 @@ impl ManagedSession {
         let shared = self.interface().shared();
         let found = shared.look(id).await?;
         let mut state = self.lock();
+        state.unsure = false;
         let is_new = state.base.is_none();
         let replaced_at = found.as_ref().map(|(_, contents)| contents.token_at);
         let held = found.and_then(|(record, contents)| {

@@ -32,7 +32,8 @@ pub(crate) struct State {
     pub(crate) fresh: Option<(SessionId, Token)>,
     /// The token a renewal leads to; kept for the same reason.
     pub(crate) successor: Option<Token>,
-    /// A put was asked for and not answered: it may have taken place.
+    /// A put was asked for and not answered, or met a record that was not looked at yet: it may have
+    /// taken place.
     pub(crate) unsure: bool,
     /// What to tell the browser.
     pub(crate) cookie: CookieAction,
@@ -141,7 +142,10 @@ impl State {
             self.purge = self.may_be_stored();
         }
         self.successor.clone_from(&draft.successor);
-        self.unsure = matches!(step, Step::Put(_));
+        // A look that fails leaves it as it was.
+        if !matches!(step, Step::Look(_)) {
+            self.unsure = matches!(step, Step::Put(_));
+        }
         // The edit saw the changes before it, and together they come to nothing: left pending, they
         // would be applied once more without it.
         if matches!(step, Step::Rest | Step::Touch(_)) {

@@ -24,6 +24,8 @@ const DOWN: u8 = 1;
 const MUTE: u8 = 2;
 /// Writes are always answered `Conflict`.
 const BUSY: u8 = 3;
+/// Writes are done twice, the second time in vain, and then the store is down.
+const TWICE: u8 = 4;
 
 #[derive(Clone, Debug)]
 struct Failing {
@@ -53,6 +55,11 @@ impl Failing {
                 Err(failed())
             }
             (BUSY, Some(conflict)) => Ok(conflict),
+            (TWICE, Some(conflict)) => {
+                let _ = call.await;
+                self.set(DOWN);
+                Ok(conflict)
+            }
             _ => call.await,
         }
     }
@@ -238,6 +245,38 @@ fn a_login_whose_answer_was_lost_reaches_the_browser_all_the_same() {
         let before = if known { world.visit() } else { String::new() };
         let session = open(&server, &before);
         manager.set(MUTE);
+        assert!(block_on(session.bind("alice")).is_err());
+        manager.set(WELL);
+        let cookie = cookie(finish(&session));
+        assert_eq!(world.open(&cookie).principal().as_deref(), Some("alice"));
+        assert_eq!(world.store.len(), 1);
+    }
+}
+
+#[test]
+fn a_login_whose_answer_was_lost_reaches_the_browser_though_the_look_at_it_failed_too() {
+    for known in [true, false] {
+        let (world, manager, server) = failing();
+        let before = if known { world.visit() } else { String::new() };
+        let session = open(&server, &before);
+        manager.set(MUTE);
+        assert!(block_on(session.bind("alice")).is_err());
+        manager.set(DOWN);
+        assert!(block_on(session.bind("alice")).is_err());
+        manager.set(WELL);
+        let cookie = cookie(finish(&session));
+        assert_eq!(world.open(&cookie).principal().as_deref(), Some("alice"));
+        assert_eq!(world.store.len(), 1);
+    }
+}
+
+#[test]
+fn a_login_that_met_its_own_record_reaches_the_browser_though_the_look_at_it_failed() {
+    for known in [true, false] {
+        let (world, manager, server) = failing();
+        let before = if known { world.visit() } else { String::new() };
+        let session = open(&server, &before);
+        manager.set(TWICE);
         assert!(block_on(session.bind("alice")).is_err());
         manager.set(WELL);
         let cookie = cookie(finish(&session));
