@@ -197,7 +197,8 @@ impl ManagedSession {
         if put.issue {
             state.cookie = shared.issue(&base, &base.token);
         }
-        state.committed(base, put.changes);
+        // A put that replaced no token answers no renewal that was asked for meanwhile.
+        state.committed(base, put.mark, put.event == Some(Event::Renewed));
     }
 
     /// Activity is worth writing back, but no request is worth failing for it.
@@ -218,7 +219,12 @@ impl ManagedSession {
 
     fn end_as_gone(&self, state: &mut State) -> Saved {
         let lost = state.has_changes();
-        state.end();
+        if state.purge {
+            // Asked for while a put was under way: what was put in since is for a new session.
+            state.gone_unnoticed();
+        } else {
+            state.end();
+        }
         if lost {
             let id = state.base.as_ref().map(Base::id);
             self.interface().shared().events.tell(Event::Gone, id);

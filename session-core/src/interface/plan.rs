@@ -7,7 +7,7 @@ use super::{Base, Policy, Shared, commit::Purpose};
 use crate::{
     Error, ErrorKind, Event, Expect, Record, Result, SessionId, Timestamp, Version, random,
     record::{Contents, Data, Rotation},
-    session::{Change, Phase, State},
+    session::{Change, Mark, Phase, State},
     token::Token,
 };
 
@@ -34,8 +34,8 @@ pub(crate) struct Put {
     pub(crate) event: Option<Event>,
     /// The browser has to be told of the token or of a new lifetime.
     pub(crate) issue: bool,
-    /// How many of the pending changes are in it.
-    pub(crate) changes: usize,
+    /// The pending changes that are in it.
+    pub(crate) mark: Mark,
 }
 
 impl Shared {
@@ -104,7 +104,7 @@ impl Shared {
             expect: Expect::Absent,
             event: Some(Event::Created),
             issue: true,
-            changes: state.changes.len(),
+            mark: state.mark(),
         }))
     }
 
@@ -197,7 +197,7 @@ impl Shared {
             expect: Expect::Version(version),
             event,
             issue,
-            changes: state.changes.len(),
+            mark: state.mark(),
         }))
     }
 

@@ -9,7 +9,7 @@ mod writing;
 
 pub(crate) use self::{
     changes::Change,
-    state::{Phase, State},
+    state::{Mark, Phase, State},
 };
 pub use self::{
     handle::{Finished, ManagedSession, Saved},

@@ -23,7 +23,7 @@ pub(crate) struct State {
     pub(crate) renew: bool,
     /// The end of the session is asked for; the changes are those made since.
     pub(crate) purge: bool,
-    /// How often it was asked for, so that what was decided before can be told from what came after.
+    /// How often it was asked for.
     pub(crate) purges: u64,
     /// The session ended, or was taken from this request.
     pub(crate) gone: bool,
@@ -49,6 +49,14 @@ pub(crate) enum Phase {
     Finished,
     /// The handler saves by itself.
     Late,
+}
+
+/// How far the changes go that a plan was made from: others may be added, and all be dropped by a
+/// purge, before it is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    purges: u64,
+    changes: usize,
 }
 
 impl State {
@@ -104,15 +112,27 @@ impl State {
         self.successor.as_ref().is_some_and(|successor| successor.is(token))
     }
 
-    /// The first `changes` of the pending ones are stored in `base`.
-    pub(crate) fn committed(&mut self, base: Base, changes: usize) {
-        self.changes.drain(..changes.min(self.changes.len()));
+    /// The changes up to `mark` are stored in `base`, under a new token if `renewed`.
+    pub(crate) fn committed(&mut self, base: Base, mark: Mark, renewed: bool) {
+        self.changes.drain(..self.up_to(mark));
         self.base = Some(base);
         self.fresh = None;
         self.stale = None;
-        self.renew = false;
-        self.successor = None;
+        if renewed {
+            self.renew = false;
+            self.successor = None;
+        }
         self.look_again();
+    }
+
+    /// Where the pending changes end now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { purges: self.purges, changes: self.changes.len() }
+    }
+
+    /// How many of the pending changes are from before `mark`: none that follow a purge since.
+    fn up_to(&self, mark: Mark) -> usize {
+        if self.purges == mark.purges { mark.changes.min(self.changes.len()) } else { 0 }
     }
 
     /// What a plan is made from, to be made without holding the session locked.
@@ -149,14 +169,14 @@ impl State {
         // The edit saw the changes before it, and together they come to nothing: left pending, they
         // would be applied once more without it.
         if matches!(step, Step::Rest | Step::Touch(_)) {
-            self.settle(draft.changes.len());
+            self.settle(draft.mark());
         }
     }
 
     /// There is nothing to store of the changes: they came to nothing, or there is no value to keep
     /// for this visitor. What a session is to be like waits for its first value.
-    fn settle(&mut self, changes: usize) {
-        let later = self.changes.split_off(changes.min(self.changes.len()));
+    fn settle(&mut self, mark: Mark) {
+        let later = self.changes.split_off(self.up_to(mark));
         if self.base.is_some() || self.phase != Phase::Handling {
             self.changes.clear();
         } else {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all, join3};
 use session_core::{CookieAction, ErrorKind, Event, ManagedSession, Saved};
 
 use crate::{
@@ -224,4 +224,84 @@ fn what_an_update_purges_and_then_stores_is_ended() {
         assert!(!matches!(finish(&session).cookie, CookieAction::Set(_)));
         assert!(world.store.is_empty());
     }
+}
+
+#[test]
+fn a_renewal_asked_for_while_a_write_is_under_way_is_made_by_the_next() {
+    let (world, manager, server) = gated(|builder| builder);
+    let old = world.visit();
+    let session = open(&server, &old);
+    manager.puts.close(2);
+    let (updated, ()) = block_on(join(session.update("n", |_: Option<u32>| 1), async {
+        session.renew().unwrap();
+        manager.puts.come();
+    }));
+    assert_eq!(updated.unwrap(), 1);
+    let new = cookie(finish(&session));
+    assert!(!world.is_alive(&old));
+    assert!(world.open(&new).contains_key("n"));
+}
+
+#[test]
+fn what_follows_a_purge_while_a_write_is_under_way_is_kept_for_the_new_session() {
+    let (world, manager, server) = gated(|builder| builder);
+    for known in [true, false] {
+        let old = if known { world.visit() } else { String::new() };
+        let session = open(&server, &old);
+        session.insert("before", &1).unwrap();
+        session.insert("more", &1).unwrap();
+        manager.puts.close(2);
+        let (saved, ()) = block_on(join(session.save(), async {
+            session.purge().unwrap();
+            session.insert("after", &1).unwrap();
+            manager.puts.come();
+        }));
+        assert_eq!(saved.unwrap(), Saved::Stored);
+        assert_eq!(session.entries::<u32>().unwrap().into_keys().collect::<Vec<_>>(), ["after"]);
+        let new = cookie(finish(&session));
+        assert_eq!(world.store.len(), 1);
+        assert_eq!(
+            world.open(&new).entries::<u32>().unwrap().into_keys().collect::<Vec<_>>(),
+            ["after"]
+        );
+        block_on(world.open(&new).destroy()).unwrap();
+    }
+}
+
+#[test]
+fn what_follows_a_purge_while_a_write_finds_the_session_gone_is_kept_for_the_new_one() {
+    let (world, manager, server) = gated(|builder| builder);
+    let old = world.visit();
+    let session = open(&server, &old);
+    session.insert("before", &1).unwrap();
+    block_on(world.open(&old).destroy()).unwrap();
+    manager.puts.close(2);
+    let (saved, ()) = block_on(join(session.save(), async {
+        session.purge().unwrap();
+        session.insert("after", &1).unwrap();
+        manager.puts.come();
+    }));
+    assert_eq!(saved.unwrap(), Saved::Gone);
+    let session = world.open(&cookie(finish(&session)));
+    assert!(session.contains_key("after") && !session.contains_key("before"));
+}
+
+#[test]
+fn what_follows_a_purge_within_an_update_that_changes_nothing_is_kept() {
+    let world = World::new();
+    let session = world.open(&world.visit());
+    session.insert("value", &2).unwrap();
+    session.insert("value", &1).unwrap();
+    let within = session.clone();
+    let mut first = true;
+    let update = session.update("value", |value: Option<u32>| {
+        if std::mem::take(&mut first) {
+            within.purge().unwrap();
+            within.insert("after", &1).unwrap();
+        }
+        value.unwrap_or(0)
+    });
+    assert_eq!(block_on(update).unwrap(), 1);
+    let session = world.open(&cookie(finish(&session)));
+    assert!(session.contains_key("after") && session.len() == 1);
 }
