@@ -15,7 +15,8 @@ pub enum MaxSessions {
     Unlimited,
     /// The login is refused with [`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions).
     Refuse(usize),
-    /// The oldest sessions are ended.
+    /// The oldest sessions are ended, by the times of their logins. None is ended by an older one:
+    /// of logins at the same moment more may stay than are allowed, until the next.
     EndOldest(usize),
 }
 

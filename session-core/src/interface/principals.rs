@@ -135,19 +135,26 @@ impl ManagedSession {
             return Err(Error::gone());
         }
         if let MaxSessions::EndOldest(max) = shared.policy.max_sessions {
-            let own = self.lock().base.as_ref().map(|base| *base.id());
+            let own = self.lock().base.as_ref().map(|base| age(base.id(), &base.contents));
             // The login is stored: what cannot be ended now is told by the events, and is ended by
             // the next login.
-            let Ok(mut others) = shared.of_principal(principal).await else { return Ok(()) };
-            others.retain(|(record, _)| Some(*record.id()) != own);
-            others.sort_by_key(|(_, contents)| contents.authenticated_at);
-            let surplus = (others.len() + 1).saturating_sub(max);
-            for (record, _) in others.iter().take(surplus) {
-                let _ = shared.revoke(record.id(), principal).await;
+            let Ok(sessions) = shared.of_principal(principal).await else { return Ok(()) };
+            let mut ages: Vec<_> =
+                sessions.iter().map(|(record, contents)| age(record.id(), contents)).collect();
+            ages.sort_unstable();
+            let surplus = ages.len().saturating_sub(max);
+            // None that is newer: of two logins at once, each would end the other.
+            for (_, id) in ages.iter().take(surplus).take_while(|age| Some(**age) < own) {
+                let _ = shared.revoke(id, principal).await;
             }
         }
         Ok(())
     }
+}
+
+/// Sorts sessions by their logins, those of the same moment in the same way for everyone.
+fn age(id: &SessionId, contents: &Contents) -> (Option<Timestamp>, SessionId) {
+    (contents.authenticated_at, *id)
 }
 
 impl SessionInterface {

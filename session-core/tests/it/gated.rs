@@ -47,7 +47,7 @@ impl Gate {
 #[derive(Clone, Debug)]
 pub(crate) struct Gated {
     store: MemorySessionManager,
-    /// Puts wait here before they take place.
+    /// Puts wait here before they are answered.
     pub(crate) puts: Arc<Gate>,
     /// Lists of a principal's sessions wait here before they are answered.
     pub(crate) lists: Arc<Gate>,
@@ -79,8 +79,9 @@ impl SessionManager for Gated {
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
+        let outcome = self.store.put(record, expect).await;
         self.puts.pass().await;
-        self.store.put(record, expect).await
+        outcome
     }
 
     async fn touch(

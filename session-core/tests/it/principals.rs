@@ -1,10 +1,12 @@
 //! Whom sessions belong to.
 
+use futures_util::future::join;
 use session_core::{
     ErrorKind, Event, MaxSessions, MemorySessionManager, SessionHandle, SessionInterface,
 };
 
 use crate::{
+    gated::gated,
     memory::block_on,
     world::{MINUTE, World, cookie, finish, key, open},
 };
@@ -157,6 +159,32 @@ fn a_limit_on_sessions_ends_the_oldest() {
     });
     let alive = logins.map(|cookie| world.is_alive(&cookie));
     assert_eq!(alive, [false, false, true, true]);
+}
+
+#[test]
+fn logins_at_once_do_not_end_each_other() {
+    for pause in [false, true] {
+        let (world, manager, server) =
+            gated(|builder| builder.max_sessions(MaxSessions::EndOldest(1)));
+        let before = world.login("alice");
+        world.clock.advance(MINUTE);
+        let sessions = [open(&server, ""), open(&server, "")];
+        manager.puts.close(2);
+        manager.lists.close(2);
+        let later = async {
+            if pause {
+                world.clock.advance(MINUTE);
+            }
+            sessions[1].bind("alice").await
+        };
+        let (first, second) = block_on(join(sessions[0].bind("alice"), later));
+        first.unwrap();
+        second.unwrap();
+        let alive = sessions.map(|session| world.is_alive(&cookie(finish(&session))));
+        assert_eq!(alive.into_iter().filter(|alive| *alive).count(), 1);
+        assert!(!pause || alive[1], "the newer one stays");
+        assert!(!world.is_alive(&before));
+    }
 }
 
 #[test]
