@@ -1,7 +1,7 @@
 //! The ways to the session of a request.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -35,7 +35,8 @@ impl<N: 'static> FromRequest for Session<N> {
     type Future = Opening<N>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        Opening(Step::Asked(request.clone()))
+        let slot = slot::find::<N>(&request.extensions());
+        Opening::new(slot, request.headers())
     }
 }
 
@@ -88,29 +89,15 @@ pub trait SessionExt {
 impl SessionExt for HttpRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
         let slot = slot::find::<N>(&self.extensions());
-        boxed(slot, self.headers())
+        Box::pin(Opening::new(slot, self.headers()))
     }
 }
 
 impl SessionExt for ServiceRequest {
     fn session_named<N: 'static>(&self) -> LocalBoxFuture<'static, Result<Session<N>>> {
         let slot = slot::find::<N>(&self.extensions());
-        boxed(slot, self.headers())
+        Box::pin(Opening::new(slot, self.headers()))
     }
-}
-
-fn boxed<N: 'static>(
-    slot: Result<Rc<Slot>>,
-    headers: &HeaderMap,
-) -> LocalBoxFuture<'static, Result<Session<N>>> {
-    // And not the request: it must have one owner to be routed.
-    let fields: Vec<_> = headers.get_all(COOKIE).cloned().collect();
-    Box::pin(async move {
-        match open(slot?, &fields) {
-            Begun::Open(session) => Ok(session),
-            Begun::Waits(opening) => opening.await,
-        }
-    })
 }
 
 /// Waits for the session of a request: the future of the extractor.
@@ -121,8 +108,16 @@ fn boxed<N: 'static>(
 pub struct Opening<N = Main>(Step<N>);
 
 enum Step<N> {
-    Asked(HttpRequest),
+    /// And not the request: it must have one owner to be routed.
+    Asked(Result<Rc<Slot>>, Fields),
     Waits(LocalBoxFuture<'static, Result<Session<N>>>),
+    Over,
+}
+
+impl<N> Opening<N> {
+    fn new(slot: Result<Rc<Slot>>, headers: &HeaderMap) -> Self {
+        Self(Step::Asked(slot, Fields::of(headers)))
+    }
 }
 
 impl<N: 'static> Future for Opening<N> {
@@ -130,28 +125,44 @@ impl<N: 'static> Future for Opening<N> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let step = &mut self.get_mut().0;
-        match step {
-            Step::Waits(opening) => opening.as_mut().poll(context),
-            Step::Asked(request) => {
-                // Not while the extensions are borrowed: an observer may look at the request.
-                let slot = slot::find::<N>(&request.extensions());
-                let mut opening = match open(slot?, request.headers().get_all(COOKIE)) {
-                    Begun::Open(session) => return Poll::Ready(Ok(session)),
-                    Begun::Waits(opening) => opening,
-                };
-                let polled = opening.as_mut().poll(context);
-                if polled.is_pending() {
-                    *step = Step::Waits(opening);
-                }
-                polled
-            }
+        let mut opening = match mem::replace(step, Step::Over) {
+            Step::Asked(slot, fields) => match open(slot?, fields.iter()) {
+                Begun::Open(session) => return Poll::Ready(Ok(session)),
+                Begun::Waits(opening) => opening,
+            },
+            Step::Waits(opening) => opening,
+            // There was an answer already, and there is no other.
+            Step::Over => return Poll::Pending,
+        };
+        let polled = opening.as_mut().poll(context);
+        if polled.is_pending() {
+            *step = Step::Waits(opening);
         }
+        polled
     }
 }
 
 impl<N> fmt::Debug for Opening<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opening").finish_non_exhaustive()
+    }
+}
+
+/// The fields of `Cookie`.
+struct Fields {
+    /// Beside the others, so that the one a browser sends needs no memory of its own.
+    first: Option<HeaderValue>,
+    others: Vec<HeaderValue>,
+}
+
+impl Fields {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut fields = headers.get_all(COOKIE).cloned();
+        Self { first: fields.next(), others: fields.collect() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.first.iter().chain(&self.others)
     }
 }
 

@@ -1,6 +1,10 @@
 //! The session in a handler.
 
-use actix_web::{App, test, web};
+use actix_web::{
+    App,
+    dev::{Service, ServiceRequest},
+    test, web,
+};
 use session_actix::{Key, Session, testing::Visitor};
 use session_core::{ErrorKind, Saved, Status};
 
@@ -116,6 +120,33 @@ async fn an_extractor_behind_one_that_fails_opens_nothing() {
         assert!(response.status().is_client_error());
         assert!(!response.headers().contains_key("vary"), "it does not depend on the session");
         assert_eq!(manager.calls(), before);
+    }
+}
+
+#[actix_web::test]
+async fn a_session_on_its_way_does_not_keep_the_request_from_being_routed() {
+    for manager in [Faulty::default(), Faulty::recalling()] {
+        let visitor = visitor(&manager).await;
+        let sessions = sessions(&manager);
+        let word = async |session: Session| ok(session.get::<String>("word")?.unwrap_or_default());
+        let app = App::new()
+            .route("/{any}", web::get().to(word))
+            .wrap_fn(|mut request: ServiceRequest, service| {
+                let opening = request.extract::<Session>();
+                let answer = service.call(request);
+                async move {
+                    assert_eq!(opening.await?.get(COUNT)?, Some(1));
+                    answer.await
+                }
+            })
+            .wrap(sessions);
+        let app = test::init_service(app).await;
+        let (name, value) = visitor.cookie();
+        // The session's cookie need not be in the first field.
+        let request = test::TestRequest::with_uri("/any")
+            .append_header((name.clone(), "theme=dark"))
+            .append_header((name, value));
+        assert_eq!(test::call_and_read_body(&app, request.to_request()).await, "hello");
     }
 }
 
