@@ -14,7 +14,7 @@ use actix_web::{
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     error::InternalError,
-    http::header::{COOKIE, HeaderMap, HeaderValue},
+    http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
 };
 use futures_util::future::LocalBoxFuture;
 use session_core::{CookieAction, KeyRing, Saved, SessionId, SessionInterface, SessionManager};
@@ -213,15 +213,17 @@ async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
             Ok(response.map_into_left_body())
         }
         (Ok(response), Err(error)) => {
-            let refusal = error_response(&error, name, cookie);
+            let refusal = refusal(&error, response.headers(), name, cookie);
             Ok(response.into_response(refusal).map_into_right_body())
         }
         (Err(error), Ok(())) => {
-            let response = error_response(error.as_response_error(), name, cookie);
+            let mut response = error.error_response();
+            headers::mark(response.headers_mut(), name, cookie);
             Err(InternalError::from_response(error, response).into())
         }
-        (Err(_), Err(error)) => {
-            let refusal = error_response(&error, name, cookie);
+        (Err(replaced), Err(error)) => {
+            let replaced = replaced.error_response();
+            let refusal = refusal(&error, replaced.headers(), name, cookie);
             Err(InternalError::from_response(error, refusal).into())
         }
     }
@@ -247,13 +249,19 @@ async fn finish(slot: &Slot) -> (Option<HeaderValue>, Result<()>) {
     }
 }
 
-fn error_response(
-    error: &dyn ResponseError,
+/// The answer in place of one with the headers `replaced`.
+fn refusal(
+    error: &Error,
+    replaced: &HeaderMap,
     name: &str,
     cookie: Option<HeaderValue>,
 ) -> HttpResponse {
     let mut response = error.error_response();
-    let headers: &mut HeaderMap = response.headers_mut();
+    let headers = response.headers_mut();
+    // A session of another name may be stored already, under a token only its cookie brings.
+    for other in replaced.get_all(SET_COOKIE) {
+        headers.append(SET_COOKIE, other.clone());
+    }
     headers::mark(headers, name, cookie);
     response
 }

@@ -6,11 +6,12 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     error::ErrorUnauthorized,
     guard,
-    http::StatusCode,
+    http::{StatusCode, header::SET_COOKIE},
     middleware::{self, Next, NormalizePath},
     test, web,
 };
 use session_actix::{OpenedSession, Session, SessionExt, testing::Visitor};
+use session_core::ErrorKind;
 
 use crate::support::{Faulty, Mode, builder, ok, sessions};
 
@@ -52,6 +53,48 @@ async fn two_names_are_two_sessions_with_a_cookie_each() {
     let (visitor, admin) = if first.contains("admin") { (second, first) } else { (first, second) };
     assert_eq!(get(crossed(visitor, "__Host-admin")).await, "None None");
     assert_eq!(get(crossed(admin, "__Host-sid")).await, "None None");
+}
+
+async fn log_in(session: Session, admin: Session<Admin>) -> session_actix::Result<()> {
+    session.insert("n", 1)?;
+    admin.bind("root").await
+}
+
+#[actix_web::test]
+async fn a_session_that_cannot_be_saved_takes_no_other_sessions_cookie_with_it() {
+    let (visitors, admins) = (Faulty::default(), Faulty::default());
+    let admin = builder(&admins).named::<Admin>().cookie_name("__Host-admin").build().unwrap();
+    let answers = async |session: Session, admin: Session<Admin>| {
+        log_in(session, admin).await?;
+        ok("")
+    };
+    let fails = async |session: Session, admin: Session<Admin>| {
+        log_in(session, admin).await?;
+        Err::<&str, Error>(ErrorUnauthorized("and one more code"))
+    };
+    let app = App::new()
+        .wrap(admin.clone())
+        .wrap(sessions(&visitors))
+        .route("/answers", web::get().to(answers))
+        .route("/fails", web::get().to(fails));
+    let app = test::init_service(app).await;
+    visitors.set(Mode::FailsToWrite(ErrorKind::Unavailable));
+    for path in ["/answers", "/fails"] {
+        let mut visitor =
+            Visitor::with(&admin, async |session| session.insert("m", 1)).await.unwrap();
+        let before = visitor.clone();
+        let request = test::TestRequest::with_uri(path).insert_header(visitor.cookie());
+        let response = match test::try_call_service(&app, request.to_request()).await {
+            Ok(response) => response.into_parts().1.map_into_boxed_body(),
+            Err(error) => error.error_response(),
+        };
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(response.headers().get_all(SET_COOKIE).count(), 1, "{path}");
+        visitor.follow(response.headers());
+        let session = visitor.session(&admin).await.unwrap();
+        assert_eq!(session.principal().as_deref(), Some("root"), "{path}");
+        assert!(before.session(&admin).await.unwrap().is_new(), "the old token is dead");
+    }
 }
 
 #[actix_web::test]
