@@ -42,7 +42,8 @@ pub struct Main;
 ///   `Cache-Control: no-store`; with a `Set-Cookie` always `no-store`.
 ///
 /// Cheap to clone; clones share everything. Make one before `HttpServer::new` and clone it for
-/// every worker.
+/// every worker. Where clones are around one another, at the app and at a scope in it, the
+/// outermost does the work, and the request has one session.
 ///
 /// `N` tells several middlewares in one application apart; see
 /// [`named`](SessionMiddlewareBuilder::named).
@@ -174,8 +175,12 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let shared = self.sessions.shared();
-        if shared.skip_paths.contain(request.path()) {
+        let skips = shared.skip_paths.contain(request.path());
+        if skips {
             slot::put::<N>(&request, None);
+        }
+        // Of two slots, what is put into the outer one would never meet what is put into the inner.
+        if skips || slot::is_of::<N>(&request, shared) {
             let answer = self.service.call(request);
             return Box::pin(async move { Ok(answer.await?.map_into_left_body()) });
         }
@@ -202,6 +207,7 @@ type Answer<B> = std::result::Result<ServiceResponse<B>, actix_web::Error>;
 
 /// Saves what the handler did, and tells the browser and caches.
 async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
+    slot.end();
     if !slot.was_asked_for() {
         return Ok(answer?.map_into_left_body());
     }

@@ -44,6 +44,8 @@ pub(crate) struct Slot {
     opening: Mutex<()>,
     /// Whether anybody was given the session, so that the response depends on it.
     handed_out: Cell<bool>,
+    /// Whether the handler has answered.
+    ended: Cell<bool>,
 }
 
 impl Slot {
@@ -54,6 +56,7 @@ impl Slot {
             opened: OnceCell::new(),
             opening: Mutex::const_new(()),
             handed_out: Cell::new(false),
+            ended: Cell::new(false),
         }
     }
 
@@ -113,6 +116,11 @@ impl Slot {
     pub(crate) fn note_asked_for(&self) {
         self.handed_out.set(true);
     }
+
+    /// The handler has answered.
+    pub(crate) fn end(&self) {
+        self.ended.set(true);
+    }
 }
 
 impl fmt::Debug for Slot {
@@ -131,6 +139,15 @@ struct Named<N> {
 /// Gives the request a slot, or marks it as one that has none.
 pub(crate) fn put<N: 'static>(message: &impl HttpMessage, slot: Option<Rc<Slot>>) {
     message.extensions_mut().insert(Named::<N> { slot, name: PhantomData });
+}
+
+/// Whether the request has a slot of this very middleware, from a clone of it further outside.
+///
+/// One that ended is from before: the request was answered, and sent through once more.
+pub(crate) fn is_of<N: 'static>(message: &impl HttpMessage, shared: &Arc<Shared>) -> bool {
+    let extensions = message.extensions();
+    let slot = extensions.get::<Named<N>>().and_then(|named| named.slot.as_ref());
+    slot.is_some_and(|slot| Arc::ptr_eq(&slot.shared, shared) && !slot.ended.get())
 }
 
 /// The slot of the request.

@@ -1,9 +1,9 @@
 //! Several sessions in one application, and ways to one that are not extractors.
 
 use actix_web::{
-    App, Error,
+    App, Error, HttpResponse,
     body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, fn_service},
     error::ErrorUnauthorized,
     guard,
     http::{StatusCode, header::SET_COOKIE},
@@ -95,6 +95,59 @@ async fn a_session_that_cannot_be_saved_takes_no_other_sessions_cookie_with_it()
         assert_eq!(session.principal().as_deref(), Some("root"), "{path}");
         assert!(before.session(&admin).await.unwrap().is_new(), "the old token is dead");
     }
+}
+
+#[actix_web::test]
+async fn a_middleware_wrapped_again_further_inside_is_the_same_session() {
+    for eager in [false, true] {
+        let manager = Faulty::default();
+        let sessions = if eager { builder(&manager).eager() } else { builder(&manager) };
+        let sessions = sessions.build().unwrap();
+        let inner = web::scope("/a").wrap(sessions.clone()).route(
+            "",
+            web::get().to(async |session: Session| {
+                assert_eq!(session.get("outer")?, Some(1));
+                session.insert("inner", 2)?;
+                ok("")
+            }),
+        );
+        let outer = async |request: ServiceRequest, next: Next<_>| {
+            request.session().await?.insert("outer", 1)?;
+            next.call(request).await
+        };
+        let app = App::new().service(inner).wrap(middleware::from_fn(outer)).wrap(sessions.clone());
+        let app = test::init_service(app).await;
+        let mut visitor =
+            Visitor::with(&sessions, async |session| session.insert("m", 1)).await.unwrap();
+        let stranger = test::TestRequest::with_uri("/a").to_request();
+        let response = test::call_service(&app, stranger).await;
+        assert_eq!((response.status(), manager.len()), (StatusCode::OK, 2));
+        assert_eq!(response.headers().get_all(SET_COOKIE).count(), 1);
+        visitor.follow(response.headers());
+        let session = visitor.session(&sessions).await.unwrap();
+        let values = (session.get::<u8>("outer").unwrap(), session.get::<u8>("inner").unwrap());
+        assert_eq!(values, (Some(1), Some(2)));
+    }
+}
+
+#[actix_web::test]
+async fn a_request_that_is_sent_through_again_has_a_session_again() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let count = async |request: ServiceRequest| {
+        let session = request.session().await?;
+        session.insert("n", session.get::<u32>("n")?.unwrap_or_default() + 1)?;
+        Ok::<_, Error>(request.into_response(HttpResponse::Ok()))
+    };
+    let service = sessions.new_transform(fn_service(count)).await.unwrap();
+    let visitor = Visitor::with(&sessions, async |session| session.insert("n", 1)).await.unwrap();
+    let mut request = test::TestRequest::get().insert_header(visitor.cookie()).to_srv_request();
+    for _ in 0..2 {
+        let response = service.call(request).await.unwrap();
+        request = ServiceRequest::from_request(response.into_parts().0);
+    }
+    let session = visitor.session(&sessions).await.unwrap();
+    assert_eq!(session.get("n").unwrap(), Some(3));
 }
 
 #[actix_web::test]
