@@ -23,11 +23,11 @@ use crate::{AsKey, Error, Main, Result, slot::Shared};
 /// # After the head of the response
 ///
 /// In a streaming body, a web socket or a task the handler left behind, the session can be read on,
-/// and [`is_live`](Self::is_live) asked. A change is an error of the kind
-/// [`Finished`](session_core::ErrorKind::Finished), until the code there has called
-/// [`save`](Self::save) itself; from then on it has to call it after every change. `update`, `take`
-/// and `destroy` store at once and always work; `bind` and `renew` do not, for no cookie can be
-/// sent.
+/// also where it is first asked for there, and [`is_live`](Self::is_live) asked. A change is an
+/// error of the kind [`Finished`](session_core::ErrorKind::Finished), until the code there has
+/// called [`save`](Self::save) itself; from then on it has to call it after every change. `update`,
+/// `take` and `destroy` store at once and always work; `bind` and `renew` do not, for no cookie can
+/// be sent.
 ///
 /// # Names
 ///

@@ -75,7 +75,7 @@ impl Slot {
         let values = cookie::values(fields, self.shared.set_cookie.name());
         let verified = self.shared.interface.verify(values);
         match verified.recall() {
-            Some(session) => Ok(self.opened.get_or_init(|| Some(session)).clone()),
+            Some(session) => Ok(self.fill(Some(session))),
             None => Err(Rc::clone(self.verified.get_or_init(|| Rc::new(verified)))),
         }
     }
@@ -96,7 +96,20 @@ impl Slot {
             }
             Err(error) => return Err(Error::from(error)),
         };
-        Ok(self.opened.get_or_init(|| session).clone())
+        Ok(self.fill(session))
+    }
+
+    fn fill(&self, session: Option<ManagedSession>) -> Option<ManagedSession> {
+        let fill = || {
+            // The end was, and will not come again to save changes and tell of a token.
+            if self.ended.get()
+                && let Some(session) = &session
+            {
+                session.conclude();
+            }
+            session
+        };
+        self.opened.get_or_init(fill).clone()
     }
 
     pub(crate) fn hand_out<N>(&self, session: Option<ManagedSession>) -> Session<N> {
@@ -117,7 +130,7 @@ impl Slot {
         self.handed_out.set(true);
     }
 
-    /// The handler has answered.
+    /// The handler has answered: what is opened from now on is opened too late to be changed.
     pub(crate) fn end(&self) {
         self.ended.set(true);
     }

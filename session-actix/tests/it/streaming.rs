@@ -7,12 +7,16 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpResponse, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse,
+    test::{TestRequest, call_service, init_service},
+    web,
+};
 use futures_util::stream;
-use session_actix::{Result, Session};
+use session_actix::{Result, Session, SessionExt, testing::Visitor};
 use session_core::{ErrorKind, Saved};
 
-use crate::support::{Browser, Faulty, Server, kind, sessions};
+use crate::support::{Browser, Faulty, Mode, Server, kind, sessions};
 
 async fn count(session: Session) -> Result<String> {
     Ok(session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).await?.to_string())
@@ -45,6 +49,19 @@ async fn late_change(session: Session) -> HttpResponse {
     })
 }
 
+async fn late_opening(request: HttpRequest) -> HttpResponse {
+    in_the_body(async move {
+        let session = request.session().await.unwrap();
+        let refused = [
+            kind(session.insert("late", "lost")),
+            kind(session.renew()),
+            kind(session.bind("ada").await),
+        ];
+        assert_eq!(refused, [Some(ErrorKind::Finished); 3]);
+        format!("{:?}", session.get::<u32>("n").unwrap())
+    })
+}
+
 async fn late_save(session: Session) -> HttpResponse {
     in_the_body(async move {
         assert_eq!(session.save().await.unwrap(), Saved::Unchanged);
@@ -69,6 +86,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/", web::get().to(show))
         .route("/count", web::post().to(count))
         .route("/late-change", web::post().to(late_change))
+        .route("/late-opening", web::post().to(late_opening))
         .route("/late-save", web::post().to(late_save))
         .route("/late-update", web::post().to(late_update))
         .route("/early-change", web::post().to(early_change));
@@ -92,6 +110,44 @@ fn a_change_after_the_head_is_an_error_the_handler_sees() {
     let (_manager, _server, mut browser) = start();
     assert_eq!(text(&browser.post("/late-change").body), "Some(1)");
     assert_eq!(browser.get("/").body, "Some(1) None");
+}
+
+#[test]
+fn a_session_first_opened_after_the_head_is_as_one_kept_from_before() {
+    let (_manager, server, mut browser) = start();
+    assert_eq!(text(&browser.post("/late-opening").body), "Some(1)");
+    assert_eq!(browser.get("/").body, "Some(1) None");
+    assert_eq!(text(&Browser::new(server.addr).post("/late-opening").body), "None");
+}
+
+#[actix_web::test]
+async fn a_session_that_was_being_opened_when_the_handler_answered_is_as_one_kept_from_before() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let visitor = Visitor::with(&sessions, async |session| session.insert("n", 1)).await.unwrap();
+    let (tell, told) = mpsc::channel();
+    let opens = move |request: HttpRequest| {
+        let opening = request.session();
+        let tell = tell.clone();
+        async move {
+            let mut opening = Box::pin(opening);
+            let begun = futures_util::poll!(&mut opening);
+            tell.send((opening, begun.is_pending())).unwrap();
+            HttpResponse::Ok()
+        }
+    };
+    manager.set(Mode::Yields);
+    let app = App::new().wrap(sessions).route("/", web::get().to(opens));
+    let app = init_service(app).await;
+    let request = TestRequest::get().insert_header(visitor.cookie()).to_request();
+    assert!(call_service(&app, request).await.status().is_success());
+    let (opening, begun) = told.recv().unwrap();
+    assert!(begun, "the store lets others go first");
+    let session = opening.await.unwrap();
+    assert_eq!(session.get("n").unwrap(), Some(1));
+    assert_eq!(kind(session.insert("n", 2)), Some(ErrorKind::Finished));
+    assert_eq!(kind(session.renew()), Some(ErrorKind::Finished));
+    assert_eq!(kind(session.bind("ada").await), Some(ErrorKind::Finished));
 }
 
 #[test]

@@ -167,6 +167,14 @@ impl ManagedSession {
         Ok(Finished { saved, cookie: self.take_cookie() })
     }
 
+    /// Says that the request has ended before this session was opened: by a streaming body, say.
+    ///
+    /// For middleware, in place of [`finish`](Self::finish), which would come too late to send a
+    /// cookie. From here on changes are errors as they are after it; nothing is stored.
+    pub fn conclude(&self) {
+        self.lock().phase = Phase::Finished;
+    }
+
     /// The cookie that is still to be sent when [`finish`](Self::finish) failed.
     ///
     /// A login may have been stored before the write that failed: its token is the only one that
