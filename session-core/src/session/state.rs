@@ -32,8 +32,8 @@ pub(crate) struct State {
     pub(crate) fresh: Option<(SessionId, Token)>,
     /// The token a renewal leads to; kept for the same reason.
     pub(crate) successor: Option<Token>,
-    /// A put was asked for and not answered, or met a record that was not looked at yet: it may have
-    /// taken place.
+    /// A put was asked for and not answered, or met a record that was not looked at yet: it may
+    /// have taken place.
     pub(crate) unsure: bool,
     /// What to tell the browser.
     pub(crate) cookie: CookieAction,
