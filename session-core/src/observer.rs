@@ -26,7 +26,8 @@ pub enum Event {
     Renewed,
     /// The token was replaced by policy; the old one has its grace (`rotated`).
     Rotated,
-    /// The cookie was signed again, or the record sealed again, under the current key (`reissued`).
+    /// The record was sealed again at the end of a request, since its key is retired (`reissued`).
+    /// Not told of a write that replaced the token too, nor of a cookie that is signed again.
     Reissued,
     /// The session was ended by the request that had it, or ended that request empty (`destroyed`).
     Destroyed,
