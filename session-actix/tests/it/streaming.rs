@@ -133,7 +133,7 @@ async fn a_session_that_was_being_opened_when_the_handler_answered_is_as_one_kep
             let mut opening = Box::pin(opening);
             let begun = futures_util::poll!(&mut opening);
             tell.send((opening, begun.is_pending())).unwrap();
-            HttpResponse::Ok()
+            HttpResponse::Ok().finish()
         }
     };
     manager.set(Mode::Yields);
