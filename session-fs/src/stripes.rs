@@ -48,7 +48,7 @@ impl Stripes {
     /// has it open.
     pub(crate) fn of_folder(folder: (u64, u64)) -> Arc<Self> {
         static SHARED: Mutex<Vec<OfFolder>> = Mutex::new(Vec::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = locked(&SHARED);
         shared.retain(|(_, stripes)| stripes.strong_count() > 0);
         let found = shared.iter().find(|(of, _)| *of == folder);
         if let Some(stripes) = found.and_then(|(_, stripes)| stripes.upgrade()) {
@@ -110,7 +110,7 @@ impl Drop for Held<'_> {
 }
 
 /// The state is whole at every moment, so a poisoned lock guards nothing broken.
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -15,7 +15,7 @@ use session_core::{
     SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
-use crate::world::{HOUR, World, key};
+use crate::world::World;
 
 /// Opens for good when enough have come to it.
 #[derive(Debug, Default)]
@@ -59,12 +59,7 @@ pub(crate) fn gated(
 ) -> (World, Gated, SessionInterface) {
     let world = World::new();
     let manager = Gated { store: world.store.clone(), puts: Arc::default(), lists: Arc::default() };
-    let builder = SessionInterface::builder(manager.clone(), key(1))
-        .idle_timeout(HOUR)
-        .lifetime(10 * HOUR)
-        .clock(world.clock.clone())
-        .observer(world.notes.clone());
-    let server = settings(builder).build().unwrap();
+    let server = world.on(manager.clone(), settings);
     (world, manager, server)
 }
 

@@ -7,7 +7,8 @@ use std::{
 
 use session_core::{
     Clock, CookieAction, Event, Fingerprint, Finished, KeyRing, ManagedSession, ManualClock,
-    MemorySessionManager, Observer, SessionInterface, SessionInterfaceBuilder, SigningKey,
+    MemorySessionManager, Observer, SessionInterface, SessionInterfaceBuilder, SessionManager,
+    SigningKey,
 };
 
 use crate::memory::block_on;
@@ -44,6 +45,18 @@ pub(crate) struct World {
     pub(crate) server: SessionInterface,
 }
 
+fn builder(
+    manager: impl SessionManager,
+    keys: impl Into<KeyRing>,
+    clock: &Arc<ManualClock>,
+) -> SessionInterfaceBuilder {
+    SessionInterface::builder(manager, keys)
+        .idle_timeout(HOUR)
+        .lifetime(10 * HOUR)
+        .permanent_lifetime(100 * HOUR)
+        .clock(Arc::clone(clock) as Arc<dyn Clock>)
+}
+
 impl World {
     /// A server with an idle timeout of an hour and a lifetime of ten.
     pub(crate) fn new() -> Self {
@@ -57,12 +70,7 @@ impl World {
         let clock = Arc::new(ManualClock::default());
         let store = MemorySessionManager::with_clock(clock.clone());
         let notes = Arc::new(Notes::default());
-        let builder = SessionInterface::builder(store.clone(), keys)
-            .idle_timeout(HOUR)
-            .lifetime(10 * HOUR)
-            .permanent_lifetime(100 * HOUR)
-            .clock(clock.clone())
-            .observer(notes.clone());
+        let builder = builder(store.clone(), keys, &clock).observer(notes.clone());
         let server = settings(builder).build().unwrap();
         Self { clock, store, notes, server }
     }
@@ -73,11 +81,16 @@ impl World {
         keys: impl Into<KeyRing>,
         settings: impl FnOnce(SessionInterfaceBuilder) -> SessionInterfaceBuilder,
     ) -> SessionInterface {
-        let builder = SessionInterface::builder(self.store.clone(), keys)
-            .idle_timeout(HOUR)
-            .lifetime(10 * HOUR)
-            .permanent_lifetime(100 * HOUR)
-            .clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
+        settings(builder(self.store.clone(), keys, &self.clock)).build().unwrap()
+    }
+
+    /// A server on a manager over the store of this world, whose events are noted.
+    pub(crate) fn on(
+        &self,
+        manager: impl SessionManager,
+        settings: impl FnOnce(SessionInterfaceBuilder) -> SessionInterfaceBuilder,
+    ) -> SessionInterface {
+        let builder = builder(manager, key(1), &self.clock).observer(self.notes.clone());
         settings(builder).build().unwrap()
     }
 

@@ -128,20 +128,17 @@ fn a_sweep_opens_a_file_only_if_it_was_written_since_it_was_made_or_swept() {
         let made = record(id, 1, Timestamp::MAX, b"value");
         let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
         assert_eq!(opened_by_a_sweep(&bench, &id), 0, "not used since it was made");
-        a_sweep_opens_what_was_written(&bench, &id);
+        let next = record(id, 2, Timestamp::MAX, b"value");
+        let over = Expect::Version(Version::FIRST);
+        let _ =
+            bench.good.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
+        assert_eq!(opened_by_a_sweep(&bench, &id), 1, "put");
+        assert_eq!(opened_by_a_sweep(&bench, &id), 0);
+        let touched = bench.good.touch(&id, Version::new(2), Timestamp::MAX, Patience::Blocking);
+        assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
+        assert_eq!(opened_by_a_sweep(&bench, &id), 1, "touched");
+        assert_eq!(opened_by_a_sweep(&bench, &id), 0);
     }
-}
-
-fn a_sweep_opens_what_was_written(bench: &Bench, id: &SessionId) {
-    let next = record(*id, 2, Timestamp::MAX, b"value");
-    let over = Expect::Version(Version::FIRST);
-    let _ = bench.good.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
-    assert_eq!(opened_by_a_sweep(bench, id), 1, "put");
-    assert_eq!(opened_by_a_sweep(bench, id), 0);
-    let touched = bench.good.touch(id, Version::new(2), Timestamp::MAX, Patience::Blocking);
-    assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
-    assert_eq!(opened_by_a_sweep(bench, id), 1, "touched");
-    assert_eq!(opened_by_a_sweep(bench, id), 0);
 }
 
 #[test]

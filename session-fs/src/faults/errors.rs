@@ -5,7 +5,7 @@ use session_core::{Clock, ErrorKind, Expect, Outcome, Record, SessionId, Timesta
 use super::{
     ALICE, Bench, bytes,
     records::{new_id, tagged},
-    shim::Fate,
+    shim::{Effect, Fate},
 };
 use crate::{
     Durability, FsConfig, SweepProgress,
@@ -256,5 +256,46 @@ fn a_folder_that_cannot_be_read_keeps_a_sweep_from_nothing_else() {
         let swept = sweep(&bench.bad);
         bench.shim.end();
         assert_eq!((swept.scanned, swept.unreadable_folders), (scanned, 1));
+    }
+}
+
+#[test]
+fn a_put_that_is_on_the_disk_is_no_error_because_its_mark_is_missing() {
+    let bench = Bench::new(Durability::Synced);
+    bench.shim.begin(Fate::Whole);
+    assert_eq!(put(&bench.bad, &made(new_id(), 1, 40), 0), Ok(Outcome::Stored));
+    let calls = bench.shim.end();
+    let last = calls.iter().rposition(|call| matches!(call.effect, Effect::Write { .. }));
+    let new = made(new_id(), 1, 40);
+    bench.shim.begin(Fate::Fails(last.expect("a write"), Errno::IO));
+    assert_eq!(put(&bench.bad, &new, 0), Ok(Outcome::Stored));
+    bench.shim.end();
+    assert_eq!(bench.look(new.id()), Some(bytes(&new)));
+}
+
+#[test]
+fn a_put_beyond_the_last_number_a_file_can_count_to_is_there_to_be_read() {
+    let bench = Bench::new(Durability::Buffered);
+    let id = new_id();
+    let first = made(id, 1, 40);
+    assert_eq!(put(&bench.good, &first, 0), Ok(Outcome::Stored));
+    let mut buffer = [0; SessionId::TEXT_BYTES];
+    let name = id.encode(&mut buffer);
+    let path = bench.folder.path().join("records").join(&name[..3]).join(name);
+    let mut file = std::fs::read(&path).expect("read");
+    // A slot begins with its number, the length of its record and the sum of both and the record.
+    let record = bytes(&first);
+    let at = file.windows(record.len()).position(|it| it == record).expect("the record") - 16;
+    file[at..at + 8].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&file[at..at + 12]);
+    sum.update(&record);
+    file[at + 12..at + 16].copy_from_slice(&sum.finalize().to_le_bytes());
+    std::fs::write(&path, &file).expect("write");
+    assert_eq!(bench.look(&id), Some(record));
+    for version in 2..5 {
+        let next = made(id, version, 40);
+        assert_eq!(put(&bench.good, &next, version - 1), Ok(Outcome::Stored));
+        assert_eq!(bench.look(&id), Some(bytes(&next)));
     }
 }

@@ -30,9 +30,9 @@ pub(crate) struct Line {
 
 #[derive(Default)]
 struct State {
+    /// Of the last attempt to connect, or of the order to begin anew that came after it: that of the
+    /// connection there is, if there is one.
     number: u64,
-    /// How often the line was told to begin anew.
-    era: u64,
     current: Option<Current>,
     failed: Option<(Instant, RedisError)>,
 }
@@ -66,7 +66,7 @@ impl Line {
     /// have them: those that begin after this connect to who is in charge then.
     pub(crate) fn begin_anew(&self) {
         let mut state = self.state();
-        state.era += 1;
+        state.number += 1;
         let left = state.current.take();
         drop(state);
         // What ends with the last call is let go of without the lock.
@@ -165,7 +165,7 @@ impl Line {
     /// Connects, unless somebody else just did, or just failed to.
     async fn connected(&self) -> Result<Current, Fault> {
         let _turn = self.connecting.lock().await;
-        let (number, era) = {
+        let number = {
             let mut state = self.state();
             if let Some(current) = state.current.clone() {
                 return Ok(current);
@@ -177,7 +177,7 @@ impl Line {
                 return Err(error.clone().into());
             }
             state.number += 1;
-            (state.number, state.era)
+            state.number
         };
         let watched = Arc::downgrade(&self.state);
         let told = move |push: PushInfo| {
@@ -194,7 +194,7 @@ impl Line {
         match made {
             Ok(Ok(connection)) => {
                 let current = Current { number, since: Instant::now(), connection };
-                if state.era == era {
+                if state.number == number {
                     state.current = Some(current.clone());
                 }
                 Ok(current)
@@ -228,14 +228,9 @@ impl Line {
     /// time while one of them is frozen.
     async fn renew(&self, number: u64, target: Target) {
         let Ok(_turn) = self.connecting.try_lock() else { return };
-        let is_it = |current: &Current| current.number == number;
-        let era = {
-            let state = self.state();
-            if target.key.is_empty() || !state.current.as_ref().is_some_and(is_it) {
-                return;
-            }
-            state.era
-        };
+        if target.key.is_empty() || self.state().number != number {
+            return;
+        }
         let mut look = cmd("PTTL");
         look.arg(&target.key);
         let request = Request::read(target, look);
@@ -249,7 +244,7 @@ impl Line {
             return;
         };
         let mut state = self.state();
-        if state.era == era && state.current.as_ref().is_none_or(is_it) {
+        if state.number == number {
             state.number += 1;
             let number = state.number;
             state.current = Some(Current { number, since: Instant::now(), connection });
