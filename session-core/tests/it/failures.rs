@@ -232,7 +232,7 @@ fn the_cookie_of_a_login_is_sent_though_what_came_after_it_was_not_stored() {
     assert!(world.is_alive(cookie.value()));
 }
 
-/// Whether the login of a visitor and of a stranger is one in the end, however each try at it fails.
+/// The login of a visitor, and of a stranger, is one in the end, however each try at it failed.
 fn reaches_the_browser(tries: &[u8]) {
     for known in [true, false] {
         let (world, manager, server) = failing();

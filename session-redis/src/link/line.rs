@@ -30,8 +30,8 @@ pub(crate) struct Line {
 
 #[derive(Default)]
 struct State {
-    /// Of the last attempt to connect, or of the order to begin anew that came after it: that of the
-    /// connection there is, if there is one.
+    /// Of the last attempt to connect, or of the order to begin anew that came after it. That of
+    /// the connection there is, if there is one.
     number: u64,
     current: Option<Current>,
     failed: Option<(Instant, RedisError)>,
