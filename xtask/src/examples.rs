@@ -25,7 +25,7 @@ pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
     let (_, target) = workspace()?;
     let mut command = cargo();
     command
-        .args(["run", "--release", "--manifest-path", "bench/peers/Cargo.toml", "--target-dir"])
+        .args(["run", "--release", "--manifest-path", "dev/bench/peers/Cargo.toml", "--target-dir"])
         .arg(target)
         .arg("--")
         .args(flags);

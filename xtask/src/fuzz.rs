@@ -7,18 +7,29 @@ use crate::cargo::cargo;
 /// All targets together, unless it is said otherwise: an hour.
 const SECONDS: u64 = 3_600;
 
+const FOLDER: &str = "dev/fuzz";
+
 /// Fuzzes the named targets, or all, each for its part of the time.
 ///
-/// What it finds is kept: new inputs in `fuzz/corpus`, from which the superfluous are removed at
-/// the end, and what made a target panic in `fuzz/artifacts`. Move that to `fuzz/crashes`, where
+/// What it finds is kept in `dev/fuzz`: new inputs in `corpus`, from which the superfluous are
+/// removed at the end, and what made a target panic in `artifacts`. Move that to `crashes`, where
 /// the tests replay it.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let plan = Plan::new(args, &targets()?)?;
     is_there()?;
     for target in &plan.targets {
         let time = format!("-max_total_time={}", plan.seconds);
-        fuzz(&["run", target, "--", &time, "-max_len=600", "-print_final_stats=1"])?;
-        fuzz(&["cmin", target])?;
+        fuzz(&[
+            "run",
+            "--fuzz-dir",
+            FOLDER,
+            target,
+            "--",
+            &time,
+            "-max_len=600",
+            "-print_final_stats=1",
+        ])?;
+        fuzz(&["cmin", "--fuzz-dir", FOLDER, target])?;
     }
     Ok(())
 }
@@ -46,10 +57,10 @@ fn is_there() -> Result<(), String> {
     Err("cargo-fuzz is missing; install it with\n\n    cargo install cargo-fuzz".to_owned())
 }
 
-/// The binaries of `fuzz/Cargo.toml`, which is no member of the workspace.
+/// The binaries of `dev/fuzz/Cargo.toml`, which is no member of the workspace.
 fn targets() -> Result<Vec<String>, String> {
-    let manifest = std::fs::read_to_string("fuzz/Cargo.toml")
-        .map_err(|error| format!("fuzz/Cargo.toml cannot be read: {error}"))?;
+    let manifest = std::fs::read_to_string("dev/fuzz/Cargo.toml")
+        .map_err(|error| format!("dev/fuzz/Cargo.toml cannot be read: {error}"))?;
     Ok(names(&manifest))
 }
 

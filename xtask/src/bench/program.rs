@@ -26,7 +26,7 @@ pub(crate) fn build(plan: &Plan<'_>, target: &Path) -> Result<(), String> {
     Ok(())
 }
 
-const PEERS: &str = "bench/peers/Cargo.toml";
+const PEERS: &str = "dev/bench/peers/Cargo.toml";
 
 /// Quick without the servers that take most of the time to build. They are built where everything
 /// is, so that what they share with it is built once.

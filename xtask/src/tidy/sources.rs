@@ -10,8 +10,11 @@ const LONG: &[(&str, &str)] =
 
 /// Files that may wait for some time to pass, each with its reason.
 const SLEEPERS: &[(&str, &str)] = &[
-    ("bench/peers/src/cost/mod.rs", "a rate is counted over a time"),
-    ("demo-tests/src/browser.rs", "a page tells nobody that it has changed: it is looked at again"),
+    ("dev/bench/peers/src/cost/mod.rs", "a rate is counted over a time"),
+    (
+        "dev/browser/src/browser.rs",
+        "a page tells nobody that it has changed: it is looked at again",
+    ),
     (
         "session-actix/examples/demo/live.rs",
         "the demo looks now and then whether a session is over",

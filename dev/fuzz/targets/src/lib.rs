@@ -2,7 +2,7 @@
 //! wrong.
 //!
 //! `cargo xtask fuzz` lets libFuzzer find the bytes; the tests of this crate replay what it found
-//! before, in `fuzz/corpus`, and every crash it ever found, in `fuzz/crashes`.
+//! before, in `dev/fuzz/corpus`, and every crash it ever found, in `dev/fuzz/crashes`.
 
 #![expect(
     clippy::missing_panics_doc,

@@ -4,8 +4,8 @@
 //! anywhere. `counts PATH TIMES` goes a path so many times; callgrind counts the instructions of
 //! two such runs, and the difference is what the path takes.
 //!
-//! What the paths may take is in `counts/budget.txt`, with the compiler it was recorded with and
-//! the kind of machine that compiles for: another one makes other instructions.
+//! What the paths may take is in `dev/counts/budget.txt`, with the compiler it was recorded with
+//! and the kind of machine that compiles for: another one makes other instructions.
 //! `cargo run --release --package counts -- record` measures all and writes it anew.
 
 #![expect(clippy::missing_errors_doc, reason = "errors are lines for whoever runs the program")]

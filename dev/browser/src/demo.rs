@@ -88,7 +88,7 @@ fn program() -> &'static Path {
         // With the features of the whole workspace, as `cargo xtask test` builds everything.
         let built = cargo
             .args(["build", "--quiet", "--workspace", "--all-features", "--example", "demo"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .status();
         assert!(built.expect("cargo starts").success(), "the demo is not built");
         let here = env::current_exe().expect("a test has a path");

@@ -35,7 +35,7 @@ fn no_hot_path_takes_more_instructions_than_its_budget() {
         }
     }
     match budget.not_comparable(&compiler) {
-        None => assert!(wrong.is_empty(), "see `counts/budget.txt`: {wrong:#?}"),
+        None => assert!(wrong.is_empty(), "see `dev/counts/budget.txt`: {wrong:#?}"),
         Some(why) => println!("for the summary: counts: {why}"),
     }
 }
