@@ -12,9 +12,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Cursor, Error, ErrorKind, Expect, ListSessions, Outcome, Page, PrincipalTag,
-    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
+    Clock, Cursor, Error, ErrorKind, Expect, ForgetSessions, ListSessions, Outcome, Page,
+    PrincipalTag, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId,
+    SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 /// The application's manager, with a limit on how long a call may take.
@@ -112,6 +112,10 @@ impl SessionManager for Guarded {
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         self.manager.recalling()
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        self.manager.forgetting()
     }
 }
 

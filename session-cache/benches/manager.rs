@@ -23,9 +23,9 @@ use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions, RecallSessions,
-    Record, Removal, Result, SessionId, SessionManager, SweepSessions, SystemClock, Timestamp,
-    Version, WatchSessions,
+    Clock, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, SystemClock,
+    Timestamp, Version, WatchSessions,
 };
 
 use self::peers::{Dash, Moka, Quick, Table};
@@ -93,6 +93,10 @@ impl<T: Table> SessionManager for Plain<T> {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use session_core::{
-    Expect, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal, Result,
-    SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
+    Expect, ForgetSessions, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal,
+    Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
 };
 
 use crate::{
@@ -193,6 +193,20 @@ impl SessionManager for CachingSessionManager {
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         // A hit that is checked waits for the parent.
         (self.cache.coherence != Coherence::Checked).then_some(self as _)
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        Some(self)
+    }
+}
+
+impl ForgetSessions for CachingSessionManager {
+    fn forget(&self, id: &SessionId) {
+        // The copy of the parent first: a load that still finds it is voided with ours.
+        if let Some(parent) = self.cache.parent.forgetting() {
+            parent.forget(id);
+        }
+        self.cache.table.remove(id);
     }
 }
 

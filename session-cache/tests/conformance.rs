@@ -103,13 +103,13 @@ macro_rules! modes {
 
 // Only modes that promise it are run with several managers on one store.
 modes! {
-    exclusive: Coherence::Exclusive, 1_000; base, sweep, list, probe, recall, watch, overlap, model;
-    checked: Coherence::Checked, 1_000; base, sweep, list, probe, watch, overlap, model, shared;
-    watching: Coherence::Watching, 1_000; base, sweep, list, probe, recall, watch, overlap, model, shared;
-    max_age: Coherence::MaxAge(Duration::from_secs(5)), 1_000; base, sweep, list, probe, recall, watch, overlap, model;
-    exclusive_without_room: Coherence::Exclusive, 0; base, overlap;
+    exclusive: Coherence::Exclusive, 1_000; base, sweep, list, probe, recall, forget, watch, overlap, model;
+    checked: Coherence::Checked, 1_000; base, sweep, list, probe, forget, watch, overlap, model, shared;
+    watching: Coherence::Watching, 1_000; base, sweep, list, probe, recall, forget, watch, overlap, model, shared;
+    max_age: Coherence::MaxAge(Duration::from_secs(5)), 1_000; base, sweep, list, probe, recall, forget, watch, overlap, model;
+    exclusive_without_room: Coherence::Exclusive, 0; base, forget, overlap;
     exclusive_with_room_for_one: Coherence::Exclusive, 1; base;
-    checked_with_room_for_one: Coherence::Checked, 1; base, shared;
+    checked_with_room_for_one: Coherence::Checked, 1; base, forget, shared;
 }
 
 struct AnyChecked;

@@ -13,9 +13,10 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, CookieAction, Error, ErrorKind, Expect, ListSessions, Outcome, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionInterface, SessionManager,
-    SigningKey, SweepSessions, Swept, SystemClock, Timestamp, Version, WatchSessions,
+    Clock, CookieAction, Error, ErrorKind, Expect, ForgetSessions, ListSessions, Outcome,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
+    SessionManager, SigningKey, SweepSessions, Swept, SystemClock, Timestamp, Version,
+    WatchSessions,
 };
 
 /// Keeps each session in a file named by its sid.
@@ -136,6 +137,10 @@ impl SessionManager for DirectorySessionManager {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -155,6 +155,26 @@ pub trait RecallSessions: fmt::Debug + Send + Sync {
     fn recall(&self, id: &SessionId) -> Option<Arc<Record>>;
 }
 
+/// Drops cached copies, so that a caller who needs the newest record can look past them.
+///
+/// A copy may be behind the store by what the cache allows, an age or the delay of a feed. That is
+/// too old to revoke by, to list by, or to refuse a token by.
+///
+/// # Behaviour
+///
+/// - A [`get`](crate::SessionManager::get) of the id that begins after [`forget`](Self::forget)
+///   returned answers from the store, and so does a [recall](RecallSessions). It does not join a
+///   read that began before, and what such a read brings is not kept.
+///   (`a_get_after_forget_sees_the_store`, `a_read_under_way_does_not_outlive_forget`)
+/// - The store is not changed, and no other id is affected. (`forget_changes_nothing`)
+pub trait ForgetSessions: fmt::Debug + Send + Sync {
+    /// Drops the cached copy of the record stored under `id`, if there is one.
+    ///
+    /// Never fails, and waits for no I/O and for no other task. The next `get` of the id costs a
+    /// read of the store.
+    fn forget(&self, id: &SessionId);
+}
+
 /// Tells of changes as they happen.
 ///
 /// # Behaviour

@@ -71,8 +71,8 @@ mod token;
 
 pub use self::{
     abilities::{
-        Cursor, ListSessions, Page, Probe, ProbeVersions, RecallSessions, SweepSessions, Swept,
-        Watch, WatchChanges, WatchSessions,
+        Cursor, ForgetSessions, ListSessions, Page, Probe, ProbeVersions, RecallSessions,
+        SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
     },
     clock::{Clock, ManualClock, SystemClock, Timestamp},
     error::{Error, ErrorKind, Result},

@@ -5,8 +5,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
-    ListSessions, ProbeVersions, RecallSessions, Record, Result, SessionId, SweepSessions,
-    Timestamp, WatchSessions,
+    ForgetSessions, ListSessions, ProbeVersions, RecallSessions, Record, Result, SessionId,
+    SweepSessions, Timestamp, WatchSessions,
 };
 
 /// How often a record was put: 1 at creation, one more at every later put.
@@ -223,6 +223,13 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// A wrapper hands on that of the manager inside only if its own `get` does no more than the
     /// other's: what is recalled goes past it.
     fn recalling(&self) -> Option<&dyn RecallSessions>;
+
+    /// The ability to drop cached copies: that of every manager with a [`get`](Self::get) that may
+    /// answer from a copy.
+    ///
+    /// A manager whose `get` always asks the store has nothing to drop and returns `None`. A
+    /// wrapper hands on that of the manager inside, and a cache over a cache drops both copies.
+    fn forgetting(&self) -> Option<&dyn ForgetSessions>;
 }
 
 /// What a method of a manager returns, written out.
@@ -309,6 +316,10 @@ macro_rules! forward {
 
             fn recalling(&self) -> Option<&dyn RecallSessions> {
                 T::recalling(self)
+            }
+
+            fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+                T::forgetting(self)
             }
         }
     };

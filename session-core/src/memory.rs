@@ -11,9 +11,9 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Clock, Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Swept,
-    SystemClock, Timestamp, Version, Watch, WatchChanges, WatchSessions,
+    Clock, Cursor, Expect, ForgetSessions, ListSessions, Outcome, Page, PrincipalTag, Probe,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Swept, SystemClock, Timestamp, Version, Watch, WatchChanges, WatchSessions,
 };
 
 /// Keeps sessions in memory: for tests, docs, and programs whose sessions may end with the process.
@@ -212,6 +212,10 @@ impl SessionManager for MemorySessionManager {
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         Some(self)
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        None
     }
 }
 

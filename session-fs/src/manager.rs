@@ -8,9 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Cursor, Expect, ListSessions, Outcome, Page, PrincipalTag, Probe, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Swept,
-    Timestamp, Version, WatchSessions,
+    Cursor, Expect, ForgetSessions, ListSessions, Outcome, Page, PrincipalTag, Probe,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Swept, Timestamp, Version, WatchSessions,
 };
 
 use crate::{
@@ -223,6 +223,10 @@ impl SessionManager for FileBackedSessionManager {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use session_core::{
-    Expect, ListSessions, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
-    SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchChanges,
-    WatchSessions,
+    Expect, ForgetSessions, ListSessions, Outcome, Probe, ProbeVersions, RecallSessions, Record,
+    Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch,
+    WatchChanges, WatchSessions,
 };
 
 use crate::{
@@ -197,6 +197,10 @@ impl SessionManager for RedisSessionManager {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -9,9 +9,9 @@ use actix_session::storage::{LoadError, SessionStore};
 use async_trait::async_trait;
 use session_actix_compat::ManagerStore;
 use session_core::{
-    Error, ErrorKind, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
-    Version, WatchSessions,
+    Error, ErrorKind, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::support::{HOUR, key, load, state};
@@ -71,6 +71,10 @@ impl SessionManager for Flaky {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -13,9 +13,10 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions, conformance::Harness,
+    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, ManualClock,
+    MemorySessionManager, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    conformance::Harness,
 };
 
 use crate::{parent::ready, support};
@@ -63,6 +64,10 @@ impl<M: SessionManager> SessionManager for Without<M> {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }
@@ -146,6 +151,10 @@ impl SessionManager for Flaky {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }
@@ -267,6 +276,10 @@ impl<M: SessionManager> SessionManager for Stubborn<M> {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

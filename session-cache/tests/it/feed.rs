@@ -11,9 +11,9 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
-    Version, Watch, WatchChanges, WatchSessions,
+    Clock, Expect, ForgetSessions, ListSessions, ManualClock, MemorySessionManager, Outcome,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, Watch, WatchChanges, WatchSessions,
 };
 
 use crate::{
@@ -168,6 +168,10 @@ impl SessionManager for Told {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -9,6 +9,7 @@ mod coherence;
 mod failing;
 mod feed;
 mod flights;
+mod forget;
 mod parent;
 mod races;
 #[path = "../support/mod.rs"]

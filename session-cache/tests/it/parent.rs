@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
+    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, ManualClock,
+    MemorySessionManager, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::support;
@@ -207,6 +207,10 @@ impl SessionManager for Parent {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

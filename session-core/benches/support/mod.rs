@@ -15,8 +15,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use session_core::{
-    CookieAction, Expect, ListSessions, ManagedSession, MemorySessionManager, Outcome,
-    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
+    CookieAction, Expect, ForgetSessions, ListSessions, ManagedSession, MemorySessionManager,
+    Outcome, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
     SessionManager, SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
@@ -121,6 +121,10 @@ impl SessionManager for FromBytes {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

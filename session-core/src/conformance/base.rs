@@ -488,6 +488,7 @@ pub fn works_behind_arc_and_box<H: Harness>() {
         assert_eq!(shared.probing().is_some(), direct.probing().is_some());
         assert_eq!(shared.watching().is_some(), direct.watching().is_some());
         assert_eq!(shared.recalling().is_some(), direct.recalling().is_some());
+        assert_eq!(shared.forgetting().is_some(), direct.forgetting().is_some());
         let first = record(&h, new_id(), 1, b"first");
         assert_eq!(shared.put(&first, Expect::Absent).await.expect("put"), Outcome::Stored);
         assert!(shared.exists(first.id()).await.expect("exists"));

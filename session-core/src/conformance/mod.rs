@@ -65,6 +65,7 @@
 //! | `list` | those with [`listing`](crate::SessionManager::listing) | |
 //! | `probe` | those with [`probing`](crate::SessionManager::probing) | |
 //! | `recall` | those with [`recalling`](crate::SessionManager::recalling) | |
+//! | `forget` | those with [`forgetting`](crate::SessionManager::forgetting) | |
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
 //! | `durable` | those that outlive the process | |
@@ -82,6 +83,7 @@
 
 pub mod base;
 pub mod durable;
+pub mod forget;
 pub mod list;
 pub mod model;
 pub mod overlap;
@@ -218,6 +220,13 @@ macro_rules! __conformance_checks {
             expired_is_not_recalled
         }
     };
+    ({ $($then:tt)+ } $harness:ty, forget) => {
+        $($then)+! { $harness, forget,
+            a_get_after_forget_sees_the_store
+            a_read_under_way_does_not_outlive_forget
+            forget_changes_nothing
+        }
+    };
     ({ $($then:tt)+ } $harness:ty, watch) => {
         $($then)+! { $harness, watch,
             watch_tells_of_put_touch_and_remove
@@ -271,6 +280,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe recall watch shared durable overlap model);
+    add!(base sweep list probe recall forget watch shared durable overlap model);
     checks
 }

@@ -7,9 +7,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 use session_core::{
-    CookieAction, Error, ErrorKind, Event, Expect, ListSessions, MemorySessionManager, Outcome,
-    ProbeVersions, RecallSessions, Record, Removal, Result, Saved, SessionId, SessionInterface,
-    SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    CookieAction, Error, ErrorKind, Event, Expect, ForgetSessions, ListSessions,
+    MemorySessionManager, Outcome, ProbeVersions, RecallSessions, Record, Removal, Result, Saved,
+    SessionId, SessionInterface, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::{
@@ -109,6 +109,10 @@ impl SessionManager for Failing {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

@@ -10,9 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Cursor, Expect, ListSessions, MemorySessionManager, Outcome, Page, PrincipalTag, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionInterface, SessionInterfaceBuilder,
-    SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    Cursor, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome, Page,
+    PrincipalTag, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId,
+    SessionInterface, SessionInterfaceBuilder, SessionManager, SweepSessions, Timestamp, Version,
+    WatchSessions,
 };
 
 use crate::world::World;
@@ -109,6 +110,10 @@ impl SessionManager for Gated {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

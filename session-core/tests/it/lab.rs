@@ -10,10 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    CookieAction, Error, ErrorKind, Event, Expect, Fingerprint, KeyRing, ListSessions,
-    ManagedSession, ManualClock, MemorySessionManager, Observer, Outcome, ProbeVersions, Reason,
-    RecallSessions, Record, Removal, Result, SessionId, SessionInterface, SessionInterfaceBuilder,
-    SessionManager, SigningKey, SweepSessions, Timestamp, Version, WatchSessions,
+    CookieAction, Error, ErrorKind, Event, Expect, Fingerprint, ForgetSessions, KeyRing,
+    ListSessions, ManagedSession, ManualClock, MemorySessionManager, Observer, Outcome,
+    ProbeVersions, Reason, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
+    SessionInterfaceBuilder, SessionManager, SigningKey, SweepSessions, Timestamp, Version,
+    WatchSessions,
 };
 
 use crate::memory::block_on;
@@ -122,6 +123,10 @@ impl SessionManager for Counting {
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         self.recalls.then(|| self.store.recalling()).flatten()
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        self.store.forgetting()
     }
 }
 

@@ -14,9 +14,9 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Error, ErrorKind, Expect, ListSessions, ManualClock, MemorySessionManager, Outcome,
-    Probe, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
+    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, ManualClock,
+    MemorySessionManager, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
+    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 use crate::world::{Stored, block_on, of_version};
@@ -155,6 +155,10 @@ impl SessionManager for Faulty {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         None
     }
 }

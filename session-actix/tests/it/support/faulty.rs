@@ -7,9 +7,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Error, ErrorKind, Expect, ListSessions, MemorySessionManager, Outcome, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
-    Version, WatchSessions,
+    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -141,5 +141,9 @@ impl SessionManager for Faulty {
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         self.recalls.then(|| self.store.recalling()).flatten()
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        self.store.forgetting()
     }
 }

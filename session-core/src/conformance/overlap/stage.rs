@@ -13,8 +13,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Expect, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal, Result,
-    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    Expect, ForgetSessions, ListSessions, Outcome, ProbeVersions, RecallSessions, Record, Removal,
+    Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
 };
 
 /// Which of the two requests.
@@ -177,6 +177,10 @@ impl SessionManager for Parked {
     fn recalling(&self) -> Option<&dyn RecallSessions> {
         // What is recalled waits for no turn, and is one of the answers a get may have.
         None
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
+        self.manager.forgetting()
     }
 }
 

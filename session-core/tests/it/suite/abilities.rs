@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Cursor, ListSessions, Page, PrincipalTag, Probe, ProbeVersions, RecallSessions, Record,
-    Result, SessionId, SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
+    Clock, Cursor, ForgetSessions, ListSessions, Page, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Result, SessionId, SweepSessions, Swept, Watch, WatchChanges,
+    WatchSessions,
 };
 
 use super::{
@@ -142,6 +143,20 @@ impl RecallSessions for FaultyManager {
             Fault::RecallsAnyone => found.or_else(|| records.values().next().cloned()),
             Fault::RecallsACopy => locked(&self.recalled).get(id).cloned().or(found),
             _ => found,
+        }
+    }
+}
+
+impl ForgetSessions for FaultyManager {
+    fn forget(&self, id: &SessionId) {
+        match self.fault {
+            Fault::ForgetsNothing => {}
+            Fault::ForgetRemoves => {
+                self.records().remove(id);
+            }
+            _ => {
+                locked(&self.copies).remove(id);
+            }
         }
     }
 }

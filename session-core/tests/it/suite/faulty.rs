@@ -9,9 +9,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Expect, ListSessions, ManualClock, Outcome, PrincipalTag, Probe, ProbeVersions,
-    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
-    Version, WatchChanges, WatchSessions,
+    Clock, Expect, ForgetSessions, ListSessions, ManualClock, Outcome, PrincipalTag, Probe,
+    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
+    SweepSessions, Timestamp, Version, WatchChanges, WatchSessions,
 };
 
 use super::fault::Fault;
@@ -162,6 +162,21 @@ impl FaultyManager {
         locked(&self.probed).remove(id);
     }
 
+    /// As a cache answers, which forgets a little when it should forget all.
+    async fn get_from_copies(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        if let Some(copy) = locked(&self.copies).get(id) {
+            return Ok(Some(Arc::clone(copy)));
+        }
+        let found = self.live(&self.records(), id, &[]).cloned();
+        if self.has(Fault::KeepsWhatItReadBeforeForget) {
+            give_way().await;
+        }
+        if let Some(found) = &found {
+            locked(&self.copies).insert(*id, Arc::clone(found));
+        }
+        Ok(found)
+    }
+
     pub(super) fn told(&self, id: &SessionId) {
         let watchers: Vec<_> = locked(&self.store.watchers).values().cloned().collect();
         for watcher in watchers {
@@ -177,6 +192,9 @@ impl SessionManager for FaultyManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        if matches!(self.fault, Fault::ForgetsNothing | Fault::KeepsWhatItReadBeforeForget) {
+            return self.get_from_copies(id).await;
+        }
         let mut records = self.records();
         let now = self.clock.now();
         let mut found = self.live(&records, id, &[Fault::ReturnsExpired]).cloned();
@@ -333,6 +351,10 @@ impl SessionManager for FaultyManager {
     }
 
     fn recalling(&self) -> Option<&dyn RecallSessions> {
+        Some(self)
+    }
+
+    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
         Some(self)
     }
 }
