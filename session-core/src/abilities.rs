@@ -8,7 +8,8 @@ use crate::{PrincipalTag, Record, Result, SessionId, Version};
 
 /// Clears expired records away.
 ///
-/// Sweeping is housekeeping: an expired record is absent whether or not it was swept.
+/// Sweeping is housekeeping: an expired record is absent whether or not it was swept. So a sweep
+/// removes nothing while its clock is not [settled](crate::Clock::is_settled).
 #[async_trait]
 pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// Removes expired records, as many as one bounded step takes, and tells what it did.

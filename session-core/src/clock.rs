@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock, Mutex, TryLockError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -61,72 +64,211 @@ const fn millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000).saturating_add(duration.subsec_millis() as u64)
 }
 
-/// Tells the time to everything that has a deadline.
+/// Gives the time to everything that has a deadline.
 ///
 /// Share one clock among the interface and all managers of a process: a session is expired when
 /// `now >= deadline`, everywhere.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current time. Never earlier than what an earlier call on the same clock returned.
     fn now(&self) -> Timestamp;
+
+    /// Whether the clock stands by what it shows. While it does not, a
+    /// [sweep](crate::SweepSessions) removes nothing: what is deleted by a wrong time stays
+    /// deleted when the time is right again.
+    ///
+    /// A clock that never doubts itself returns `true`, as this default does.
+    fn is_settled(&self) -> bool {
+        true
+    }
 }
 
 /// The machine's clock, made monotonic within the process.
 ///
-/// It follows the wall clock when that is ahead (a clock corrected forward, a machine resumed from
-/// suspension) and goes on at the pace of the monotonic clock when the wall clock is set back: a
-/// step back extends no session. The price is that a wrong step forward, once seen, stays until the
-/// process restarts.
-#[derive(Debug)]
-pub struct SystemClock {
-    started: Instant,
-    /// Milliseconds to add to the time since `started`; only ever grows.
-    offset: AtomicU64,
-    /// The millisecond since `started` in which the wall clock was looked at last.
-    looked: AtomicU64,
-}
+/// All clocks of this type in a process are the same clock: none sees a step that another does not.
+///
+/// # Steps of the wall clock
+///
+/// - Time during which the machine was suspended counts at once, where the system has a clock that
+///   goes on meanwhile: Linux and Android (`CLOCK_BOOTTIME`), and those whose monotonic clock does,
+///   such as Windows.
+/// - A step forward by less than a second counts at once.
+/// - Any other step forward counts when it has lasted for a minute. Until then the clock goes on as
+///   before and is not [settled](Clock::is_settled): a wall clock that is wrong for a moment ends
+///   no session. A step is seen only when the time is asked for, so the minute begins there.
+/// - A step back is not followed, and extends no session: the clock goes on at the pace of the
+///   monotonic clock.
+///
+/// So a wall clock that was too far ahead for longer than a minute, or when the process started,
+/// keeps this clock ahead until the process restarts; it ends sessions early and revives none.
+///
+/// # Paused virtual machines and other systems
+///
+/// A virtual machine that was paused or restored from a snapshot sees no suspension: its wall clock
+/// is corrected afterwards, by its host or over the network, and the correction is a step. For a
+/// minute after it this process is behind those that were started later, and sessions live that
+/// much longer. The same holds for a suspended machine on systems without a clock that goes on
+/// meanwhile, such as macOS.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SystemClock;
 
 impl SystemClock {
-    /// A clock that starts from the wall clock.
+    /// The clock of this process.
     pub fn new() -> Self {
-        let offset = AtomicU64::new(wall().as_millis());
-        Self { started: Instant::now(), offset, looked: AtomicU64::new(u64::MAX) }
-    }
-
-    fn read(&self, elapsed: impl Fn() -> u64, wall: impl Fn() -> u64) -> Timestamp {
-        let mut since = elapsed();
-        let mut offset = self.offset.load(Ordering::Relaxed);
-        // Once in a millisecond is as often as it can show another one; a busy server reads the
-        // time many times in each.
-        if self.looked.load(Ordering::Relaxed) != since {
-            // The wall clock first: a thread may have to wait between the two, and a clock that
-            // took that for a step forward would be fast by it for good.
-            let wall = wall();
-            since = elapsed();
-            let needed = wall.saturating_sub(since);
-            if needed > offset {
-                offset = self.offset.fetch_max(needed, Ordering::Relaxed).max(needed);
-            }
-            self.looked.store(since, Ordering::Relaxed);
-        }
-        Timestamp(offset.saturating_add(since))
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
+        Self
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        self.read(|| millis(self.started.elapsed()), || wall().as_millis())
+        PROCESS.now(&Machine)
+    }
+
+    fn is_settled(&self) -> bool {
+        PROCESS.is_settled(&Machine)
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
-fn wall() -> Timestamp {
-    SystemTime::now().into()
+static PROCESS: LazyLock<Reckoning> = LazyLock::new(|| Reckoning::new(&Machine));
+
+/// Followed at once: clocks are read in milliseconds and some are slewed, so small differences come
+/// and go.
+const SMALL_STEP: u64 = 1_000;
+/// How long a larger step has to last.
+const LASTING: u64 = 60_000;
+
+/// What a clock is made from, in milliseconds.
+trait Sources {
+    /// Since some moment; never decreases, whatever the wall clock does.
+    fn elapsed(&self) -> u64;
+    /// Since 1970.
+    fn wall(&self) -> u64;
+}
+
+/// The time from two sources: the pace of the one, the date of the other.
+#[derive(Debug)]
+struct Reckoning {
+    /// To be added to what has elapsed; only ever grows.
+    offset: AtomicU64,
+    /// What had elapsed when the wall clock was last looked at.
+    looked: AtomicU64,
+    settled: AtomicBool,
+    step: Mutex<Option<Step>>,
+}
+
+/// A step forward of the wall clock that has not lasted long enough.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// What had elapsed when it was seen first.
+    since: u64,
+    /// The least offset seen since: that much of the step has lasted.
+    least: u64,
+}
+
+impl Reckoning {
+    fn new(sources: &impl Sources) -> Self {
+        let wall = sources.wall();
+        let elapsed = sources.elapsed();
+        Self {
+            offset: AtomicU64::new(wall.saturating_sub(elapsed)),
+            looked: AtomicU64::new(elapsed),
+            settled: AtomicBool::new(true),
+            step: Mutex::new(None),
+        }
+    }
+
+    fn now(&self, sources: &impl Sources) -> Timestamp {
+        let mut elapsed = sources.elapsed();
+        // Once in a millisecond is as often as it can show another one; a busy server reads the
+        // time many times in each.
+        if self.looked.load(Ordering::Relaxed) != elapsed {
+            elapsed = self.look(sources).unwrap_or(elapsed);
+        }
+        Timestamp(self.offset.load(Ordering::Relaxed).saturating_add(elapsed))
+    }
+
+    fn is_settled(&self, sources: &impl Sources) -> bool {
+        self.now(sources);
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    /// Follows the wall clock as far as it is believed, and returns what has elapsed. `None` if
+    /// another thread is looking.
+    fn look(&self, sources: &impl Sources) -> Option<u64> {
+        let mut step = match self.step.try_lock() {
+            Ok(step) => step,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        // The wall clock first: a thread may have to wait between the two, and a clock that took
+        // that for a step forward would be fast by it for good.
+        let wall = sources.wall();
+        let elapsed = sources.elapsed();
+        let seen = wall.saturating_sub(elapsed);
+        let ahead = seen.saturating_sub(self.offset.load(Ordering::Relaxed));
+        let before = *step;
+        *step = if ahead < SMALL_STEP {
+            self.offset.fetch_max(seen, Ordering::Relaxed);
+            None
+        } else {
+            let Step { since, least } = before.unwrap_or(Step { since: elapsed, least: seen });
+            let least = least.min(seen);
+            if elapsed.saturating_sub(since) < LASTING {
+                Some(Step { since, least })
+            } else {
+                self.offset.fetch_max(least, Ordering::Relaxed);
+                // What is beyond it came later, and has its own minute to last.
+                (seen - least >= SMALL_STEP).then_some(Step { since: elapsed, least: seen })
+            }
+        };
+        self.settled.store(step.is_none(), Ordering::Relaxed);
+        self.looked.store(elapsed, Ordering::Relaxed);
+        let is_new = before.is_none() && step.is_some();
+        drop(step);
+        if is_new {
+            tracing::warn!(
+                seconds = ahead / 1_000,
+                "the wall clock is suddenly ahead: sessions expire by it if it stays so for a \
+                 minute, and no sweep removes any until then"
+            );
+        }
+        Some(elapsed)
+    }
+}
+
+/// The clocks of the machine.
+struct Machine;
+
+impl Sources for Machine {
+    /// By a clock that goes on while the machine is suspended, where there is one.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    fn elapsed(&self) -> u64 {
+        use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+
+        // An old kernel or a sandbox may lack it; one that has it always answers.
+        clock_gettime_dynamic(DynamicClockId::Boottime)
+            .ok()
+            .and_then(|time| Duration::try_from(time).ok())
+            .map_or_else(since_first_asked, millis)
+    }
+
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    fn elapsed(&self) -> u64 {
+        since_first_asked()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the wall clock"
+    )]
+    fn wall(&self) -> u64 {
+        Timestamp::from(SystemTime::now()).as_millis()
+    }
+}
+
+fn since_first_asked() -> u64 {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    millis(FIRST.elapsed())
 }
 
 /// A clock that moves only when told to, for tests.
@@ -142,12 +284,15 @@ fn wall() -> Timestamp {
 /// assert_eq!(clock.now(), Timestamp::from_millis(3_000));
 /// ```
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now: AtomicU64,
+    settled: AtomicBool,
+}
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn at(start: Timestamp) -> Self {
-        Self(AtomicU64::new(start.as_millis()))
+        Self { now: AtomicU64::new(start.as_millis()), settled: AtomicBool::new(true) }
     }
 
     /// Moves the clock forward.
@@ -157,7 +302,12 @@ impl ManualClock {
 
     /// Sets the clock, also back: as a restart on a machine whose clock was corrected would see it.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::SeqCst);
+        self.now.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Makes the clock doubt itself, or no longer: see [`Clock::is_settled`].
+    pub fn set_settled(&self, settled: bool) {
+        self.settled.store(settled, Ordering::SeqCst);
     }
 }
 
@@ -170,7 +320,11 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::SeqCst)
     }
 }
 
@@ -180,38 +334,151 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_wait_between_two_readings_makes_the_clock_no_faster() {
-        for waits_after in 1..=3 {
-            let clock = SystemClock::new();
-            clock.offset.store(5_000, Ordering::Relaxed);
-            let (time, readings) = (Cell::new(0), Cell::new(0));
-            let tell = |origin: u64| {
-                let told = origin + time.get();
-                readings.set(readings.get() + 1);
-                if readings.get() == waits_after {
-                    time.set(time.get() + 1_000);
-                }
-                told
-            };
-            for _ in 0..2 {
-                let now = clock.read(|| tell(0), || tell(5_000));
-                assert!(now.as_millis() <= 5_000 + time.get(), "waits after {waits_after}");
+    const BOOT: u64 = 1_000_000;
+
+    /// A machine whose clocks are set by hand; its wall clock is `BOOT` ahead of its other one.
+    #[derive(Default)]
+    struct Lab {
+        elapsed: Cell<u64>,
+        /// How far the wall clock is set ahead, or back.
+        set: Cell<i64>,
+        readings: Cell<u32>,
+        /// The reading after which the thread has to wait for most of a second.
+        waits_after: Cell<u32>,
+    }
+
+    impl Lab {
+        fn read(&self, clock: u64) -> u64 {
+            self.readings.set(self.readings.get() + 1);
+            let read = clock + self.elapsed.get();
+            if self.readings.get() == self.waits_after.get() {
+                self.pass(900);
             }
-            time.set(time.get() + 7);
-            let now = clock.read(|| tell(0), || tell(5_000));
-            assert_eq!(now.as_millis(), 5_000 + time.get());
+            read
+        }
+
+        fn pass(&self, millis: u64) {
+            self.elapsed.set(self.elapsed.get() + millis);
+        }
+
+        /// What a clock that was right from the start shows now.
+        fn right(&self) -> u64 {
+            BOOT + self.elapsed.get()
+        }
+    }
+
+    impl Sources for Lab {
+        fn elapsed(&self) -> u64 {
+            self.read(0)
+        }
+
+        fn wall(&self) -> u64 {
+            self.read(BOOT).checked_add_signed(self.set.get()).unwrap()
         }
     }
 
     #[test]
-    fn the_clock_follows_the_wall_clock_forward_and_not_back() {
-        let clock = SystemClock::new();
-        clock.offset.store(5_000, Ordering::Relaxed);
-        let read = |elapsed, wall| clock.read(|| elapsed, || wall).as_millis();
-        assert_eq!(read(1, 5_001), 5_001);
-        assert_eq!(read(2, 9_002), 9_002);
-        assert_eq!(read(3, 1_000), 9_003);
-        assert_eq!(read(4, 9_004), 9_004);
+    fn a_wait_between_two_readings_makes_the_clock_no_faster() {
+        for waits_after in 1..=5 {
+            let lab = Lab::default();
+            lab.waits_after.set(waits_after);
+            let clock = Reckoning::new(&lab);
+            for _ in 0..2 {
+                lab.pass(1);
+                assert!(clock.now(&lab).as_millis() <= lab.right(), "waits after {waits_after}");
+            }
+            lab.pass(7);
+            assert_eq!(clock.now(&lab).as_millis(), lab.right(), "waits after {waits_after}");
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_ahead_for_a_moment_is_not_believed() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        lab.pass(5);
+        lab.set.set(3 * 86_400_000);
+        for _ in 0..59 {
+            assert_eq!(clock.now(&lab).as_millis(), lab.right());
+            assert!(!clock.is_settled(&lab));
+            lab.pass(1_000);
+        }
+        lab.set.set(0);
+        assert!(clock.is_settled(&lab));
+        lab.pass(86_400_000);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right());
+    }
+
+    #[test]
+    fn a_step_forward_that_lasted_a_minute_counts() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        lab.pass(5);
+        lab.set.set(5_000);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right());
+        lab.pass(60_000);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right() + 5_000);
+        assert!(clock.is_settled(&lab));
+    }
+
+    #[test]
+    fn of_a_step_that_grew_and_shrank_the_part_that_lasted_counts() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        for (set, pass) in [(9_000, 30_000), (5_000, 29_000), (86_400_000, 1_000)] {
+            lab.set.set(set);
+            lab.pass(1);
+            assert_eq!(clock.now(&lab).as_millis(), lab.right());
+            lab.pass(pass);
+        }
+        assert_eq!(clock.now(&lab).as_millis(), lab.right() + 5_000);
+        assert!(!clock.is_settled(&lab), "the rest is in doubt");
+        lab.pass(60_000);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right() + 86_400_000);
+        assert!(clock.is_settled(&lab));
+    }
+
+    #[test]
+    fn a_step_forward_of_less_than_a_second_counts_at_once() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        lab.pass(5);
+        lab.set.set(999);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right() + 999);
+        assert!(clock.is_settled(&lab));
+    }
+
+    #[test]
+    fn time_asleep_counts_at_once() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        // A clock that goes on while the machine is suspended moves together with the wall clock.
+        lab.pass(3_600_000);
+        assert_eq!(clock.now(&lab).as_millis(), lab.right());
+        assert!(clock.is_settled(&lab));
+    }
+
+    #[test]
+    fn a_step_back_is_not_followed() {
+        let lab = Lab::default();
+        let clock = Reckoning::new(&lab);
+        lab.set.set(-500_000);
+        for _ in 0..3 {
+            lab.pass(60_000);
+            assert_eq!(clock.now(&lab).as_millis(), lab.right());
+            assert!(clock.is_settled(&lab));
+        }
+    }
+
+    #[test]
+    fn the_clock_of_the_machine_goes_on_with_its_suspensions_where_it_can() {
+        let (before, wall) = (Machine.elapsed(), Machine.wall());
+        assert!(Machine.elapsed() >= before && Machine.wall() >= wall);
+        #[cfg(target_os = "linux")]
+        {
+            let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+            let seconds: u64 = uptime.split('.').next().unwrap().parse().unwrap();
+            assert!(Machine.elapsed() / 1_000 >= seconds, "uptime counts suspensions too");
+        }
     }
 }

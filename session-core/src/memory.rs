@@ -231,6 +231,9 @@ impl SweepSessions for MemorySessionManager {
     async fn sweep(&self) -> Result<Swept> {
         let now = self.store.clock.now();
         let mut swept = Swept::default();
+        if !self.store.clock.is_settled() {
+            return Ok(swept);
+        }
         self.records().retain(|_, record| {
             swept.scanned += 1;
             if record.is_expired(now) {

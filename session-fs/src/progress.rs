@@ -18,7 +18,7 @@ pub struct SweepProgress {
     pub unreadable: u64,
     /// Folders passed over, with all the files in them: unreadable, or in truth no folders.
     pub unreadable_folders: u64,
-    /// Whether nothing was looked at, because the clock is more than a day ahead of the last sweep.
-    /// A sweep an hour later believes it.
+    /// Whether nothing was looked at: the clock is not [settled](session_core::Clock::is_settled),
+    /// or more than a day ahead of the last sweep, which a sweep an hour later believes.
     pub held_back: bool,
 }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use session_core::{
-    Clock, CookieAction, Event, ManualClock, Saved, SessionInterface, SystemClock, Timestamp,
+    Clock, CookieAction, Event, ManualClock, Saved, SessionInterface, SweepSessions, SystemClock,
+    Timestamp,
 };
 
 use crate::{
@@ -157,6 +158,18 @@ fn a_clock_that_was_set_forward_ends_sessions() {
     let cookie = world.visit();
     world.clock.set(world.clock.now().saturating_add(365 * 24 * HOUR));
     assert!(!world.is_alive(&cookie));
+}
+
+#[test]
+fn a_sweep_removes_nothing_while_the_clock_doubts_itself() {
+    let world = World::new();
+    world.visit();
+    world.clock.advance(HOUR);
+    let sweep = || block_on(world.store.sweep()).unwrap().removed;
+    world.clock.set_settled(false);
+    assert_eq!((sweep(), world.store.len()), (0, 1));
+    world.clock.set_settled(true);
+    assert_eq!((sweep(), world.store.len()), (1, 0));
 }
 
 #[test]

@@ -29,6 +29,19 @@ fn a_sweep_tells_what_it_did() {
 }
 
 #[test]
+fn nothing_is_swept_while_the_clock_doubts_itself() {
+    let store = Store::new();
+    store.created(b"expired");
+    store.clock.advance(IDLE);
+    store.clock.set_settled(false);
+    let swept = block_on(store.manager.sweep_now(|_| {})).expect("sweep");
+    assert!(swept.held_back);
+    assert_eq!((swept.removed, store.count("records")), (0, 1));
+    store.clock.set_settled(true);
+    assert_eq!(block_on(store.manager.sweep_now(|_| {})).expect("sweep").removed, 1);
+}
+
+#[test]
 fn sweeping_needs_no_traffic() {
     let store = Store::new();
     store.created(b"expired");

@@ -66,7 +66,7 @@ impl<C: Calls> Store<C> {
         stop: &dyn Fn() -> bool,
     ) -> Result<bool> {
         let now = self.clock.now();
-        if !self.guard.may_remove(now, self) {
+        if !self.clock.is_settled() || !self.guard.may_remove(now, self) {
             progress.held_back = true;
             *pass = Pass::new();
             return Ok(false);
