@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `crash` and `hammer`: programs among the examples of the crates.
+//! `cargo xtask demo`, `crash`, `hammer` and `peers`: programs that are built and become this one.
 
 use std::process::Command;
 
@@ -6,17 +6,17 @@ use crate::cargo::{cargo, workspace};
 
 /// Serves the demo site until it is told to end.
 pub(crate) fn demo(flags: &[String]) -> Result<(), String> {
-    run("session-actix", "demo", flags)
+    run("demo", ["--bin", "demo-actix"], flags)
 }
 
 /// Kills writers of session-fs at random moments and checks what they leave.
 pub(crate) fn crash(flags: &[String]) -> Result<(), String> {
-    run("session-fs", "crash", &or(flags, ["--rounds", "1000"]))
+    run("session-fs", ["--example", "crash"], &or(flags, ["--rounds", "1000"]))
 }
 
 /// Lets many processes work on one folder of session-fs and checks every answer.
 pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
-    run("session-fs", "hammer", &or(flags, ["--seconds", "60"]))
+    run("session-fs", ["--example", "hammer"], &or(flags, ["--seconds", "60"]))
 }
 
 /// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace
@@ -37,11 +37,9 @@ fn or(flags: &[String], long: [&str; 2]) -> Vec<String> {
     if flags.is_empty() { long.map(str::to_owned).to_vec() } else { flags.to_vec() }
 }
 
-fn run(package: &str, example: &str, flags: &[String]) -> Result<(), String> {
+fn run(package: &str, program: [&str; 2], flags: &[String]) -> Result<(), String> {
     let mut command = cargo();
-    command
-        .args(["run", "--release", "--package", package, "--example", example, "--"])
-        .args(flags);
+    command.args(["run", "--release", "--package", package]).args(program).arg("--").args(flags);
     become_it(command)
 }
 

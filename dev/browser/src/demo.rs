@@ -87,12 +87,12 @@ fn program() -> &'static Path {
         }
         // With the features of the whole workspace, as `cargo xtask test` builds everything.
         let built = cargo
-            .args(["build", "--quiet", "--workspace", "--all-features", "--example", "demo"])
+            .args(["build", "--quiet", "--workspace", "--all-features", "--bin", "demo-actix"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .status();
         assert!(built.expect("cargo starts").success(), "the demo is not built");
         let here = env::current_exe().expect("a test has a path");
         let profile = here.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
-        profile.join("examples/demo")
+        profile.join("demo-actix")
     })
 }

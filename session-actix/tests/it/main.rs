@@ -4,12 +4,10 @@
 
 mod answers;
 mod config;
-mod demo;
 mod failure;
 mod handle;
 mod logs;
 mod names;
-mod overlap;
 mod protocols;
 mod readme;
 mod streaming;

@@ -13,11 +13,13 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("session-cache", &["session-core"]),
     // The program that looks for stale reads needs the cache that might serve them.
     ("session-redis", &["session-core", "session-cache"]),
-    // The one crate whose examples are whole programs: they need a place to keep sessions.
-    ("session-actix", &["session-core", "session-fs", "session-redis", "session-cache"]),
+    // Its examples are whole programs, and its bench compares: they need places to keep sessions.
+    ("session-actix", &["session-core", "session-fs", "session-cache"]),
     ("session-actix-compat", &["session-core", "session-fs"]),
     // Knows the demo as a program only.
     ("demo-tests", &[]),
+    ("demo", &["session-core", "session-fs", "session-redis", "session-cache", "session-actix"]),
+    ("testkit", &["session-core"]),
     ("counts", &["session-core", "session-cache", "session-actix"]),
     ("fuzz-targets", &["session-core", "session-fs", "session-cache", "session-actix"]),
     ("scale", &["session-core", "session-fs", "session-cache"]),
@@ -25,7 +27,7 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that are all test, and nobody's dependency.
-const ALL_TEST: &[&str] = &["counts", "fuzz-targets", "scale"];
+const ALL_TEST: &[&str] = &["counts", "demo", "fuzz-targets", "scale", "testkit"];
 
 #[test]
 fn crates_depend_on_the_core_and_on_nothing_else_of_ours() {

@@ -16,7 +16,7 @@ const SLEEPERS: &[(&str, &str)] = &[
         "a page tells nobody that it has changed: it is looked at again",
     ),
     (
-        "session-actix/examples/demo/live.rs",
+        "dev/demo/src/bin/demo-actix/live.rs",
         "the demo looks now and then whether a session is over",
     ),
     (

@@ -1,22 +1,18 @@
 //! What the tests share.
 
-mod client;
-mod demo;
 mod faulty;
 mod project;
 mod server;
-mod tls;
 
 use session_actix::{SessionMiddleware, SessionMiddlewareBuilder};
 use session_core::{ErrorKind, SigningKey};
 
+pub(crate) use testkit::{Browser, Response, exchange};
+
 pub(crate) use self::{
-    client::{Browser, Response, exchange},
-    demo::{Demo, program},
     faulty::{Faulty, Mode},
     project::Program,
     server::Server,
-    tls::exchange_over_tls,
 };
 
 pub(crate) fn key() -> SigningKey {

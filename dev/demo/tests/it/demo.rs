@@ -12,7 +12,9 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Browser, Demo, program};
+use testkit::Browser;
+
+use crate::support::{Demo, PROGRAM};
 
 /// Files in the folders of a store. Those beside the folders are the store's own: a sweep notes
 /// there when it began.
@@ -200,7 +202,7 @@ fn submit(browser: &mut Browser, action: &str, fields: &str) -> (u16, String) {
         fields.len(),
         browser.cookie.as_ref().map_or("a=b".to_owned(), |it| format!("__Host-sid={it}")),
     );
-    let response = crate::support::exchange(browser.addr, request.as_bytes());
+    let response = testkit::exchange(browser.addr, request.as_bytes());
     if let Some(value) = response.cookie() {
         browser.cookie = Some(value).filter(|value| !value.is_empty());
     }
@@ -263,7 +265,7 @@ fn a_change_that_another_site_asks_for_is_refused() {
             demo.addr,
             body.len()
         );
-        let response = crate::support::exchange(demo.addr, request.as_bytes());
+        let response = testkit::exchange(demo.addr, request.as_bytes());
         assert_eq!(response.status, status, "{field}");
         assert_eq!(response.cookie().is_some(), status == 204, "{field}");
     }
@@ -295,7 +297,7 @@ fn what_it_cannot_be_started_with_is_an_error_that_says_so() {
         (&["--idle", "0", "--store", "memory", "--key-file", "/proc/x/key"], "key file"),
         (&["--store", "memory", "--key-file", &key], "at least 32"),
     ] {
-        let output = Command::new(program()).args(flags).output().unwrap();
+        let output = Command::new(PROGRAM).args(flags).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{flags:?}: {said}");
     }

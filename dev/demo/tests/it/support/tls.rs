@@ -14,9 +14,9 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::Response;
+use testkit::Response;
 
-/// As [`exchange`](super::exchange), inside TLS.
+/// As [`exchange`](testkit::exchange), inside TLS.
 pub(crate) fn exchange_over_tls(addr: SocketAddr, request: &[u8]) -> Response {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

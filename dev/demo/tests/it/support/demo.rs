@@ -3,11 +3,11 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
-use super::Browser;
+use testkit::Browser;
 
 /// The demo, on a folder of its own.
 pub(crate) struct Demo {
@@ -17,7 +17,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
-        let mut process = Command::new(program())
+        let mut process = Command::new(PROGRAM)
             .args(["--addr", "127.0.0.1:0", "--workers", "2"])
             .args(["--store", &format!("fs:{}", folder.join("sessions").display())])
             .args(["--key-file", &folder.join("key").display().to_string()])
@@ -63,11 +63,5 @@ impl Drop for Demo {
     }
 }
 
-/// Built by cargo together with this test, two folders up from it.
-pub(crate) fn program() -> PathBuf {
-    let here = std::env::current_exe().expect("a test has a path");
-    let profile = here.parent().and_then(Path::parent).expect("target/PROFILE/deps/it");
-    let program = profile.join("examples/demo");
-    assert!(program.exists(), "build it first: cargo build -p session-actix --example demo");
-    program
-}
+/// Built by cargo together with this test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_demo-actix");

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Browser, Demo, Response};
+use testkit::{Browser, Response};
+
+use crate::support::Demo;
 
 /// Sends `requests` at the same moment and returns the answers in their order.
 fn at_once(requests: Vec<Box<dyn FnOnce() -> Response + Send>>) -> Vec<Response> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Sends `request` and reads until the server closes the connection.
-pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> Response {
+pub fn exchange(addr: SocketAddr, request: &[u8]) -> Response {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(request).unwrap();
@@ -16,15 +16,21 @@ pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> Response {
     Response::parse(&bytes)
 }
 
+/// What a server answered.
 #[derive(Debug)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+#[non_exhaustive]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Its fields, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What followed the head.
+    pub body: String,
 }
 
 impl Response {
-    pub(crate) fn parse(bytes: &[u8]) -> Self {
+    /// Reads a whole response.
+    pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").expect("a whole head");
         let mut lines = head.lines();
@@ -37,19 +43,20 @@ impl Response {
         }
     }
 
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+    /// All fields of this name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(it, _)| it == name).map(|(_, value)| &**value).collect()
     }
 
     /// The one field of this name, or `None`.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
         assert!(all.len() < 2, "{name} more than once: {all:?}");
         all.first().copied()
     }
 
     /// The value of the one cookie that is set, without attributes.
-    pub(crate) fn cookie(&self) -> Option<String> {
+    pub fn cookie(&self) -> Option<String> {
         let pair = self.header("set-cookie")?.split(';').next()?;
         Some(pair.split_once('=')?.1.to_owned())
     }
@@ -57,26 +64,34 @@ impl Response {
 
 /// Keeps one cookie, as a browser would.
 #[derive(Clone, Debug)]
-pub(crate) struct Browser {
-    pub(crate) addr: SocketAddr,
-    pub(crate) name: &'static str,
-    pub(crate) cookie: Option<String>,
+#[expect(clippy::exhaustive_structs, reason = "tests make one from another")]
+pub struct Browser {
+    /// The server.
+    pub addr: SocketAddr,
+    /// The name of the cookie.
+    pub name: &'static str,
+    /// Its value.
+    pub cookie: Option<String>,
 }
 
 impl Browser {
-    pub(crate) fn new(addr: SocketAddr) -> Self {
+    /// One without a cookie, which will be called `__Host-sid`.
+    pub fn new(addr: SocketAddr) -> Self {
         Self { addr, name: "__Host-sid", cookie: None }
     }
 
-    pub(crate) fn get(&mut self, path: &str) -> Response {
+    /// Sends a GET with the cookie, and keeps the one that is set.
+    pub fn get(&mut self, path: &str) -> Response {
         self.send("GET", path, "")
     }
 
-    pub(crate) fn post(&mut self, path: &str) -> Response {
+    /// Sends a POST without a body.
+    pub fn post(&mut self, path: &str) -> Response {
         self.send("POST", path, "")
     }
 
-    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Response {
+    /// Sends a request with the cookie, and keeps the one that is set.
+    pub fn send(&mut self, method: &str, path: &str, body: &str) -> Response {
         let cookie = self.cookie.as_ref().map(|value| format!("{}={value}", self.name));
         let response = self.send_with(method, path, &cookie.unwrap_or_default().into_bytes(), body);
         self.keep(&response);
@@ -84,7 +99,7 @@ impl Browser {
     }
 
     /// Sends a form as a browser does.
-    pub(crate) fn form(&mut self, path: &str, fields: &str) -> Response {
+    pub fn form(&mut self, path: &str, fields: &str) -> Response {
         let cookie = self.cookie.as_deref().unwrap_or_default();
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\
@@ -105,13 +120,7 @@ impl Browser {
     }
 
     /// Sends one `Cookie` field of exactly these bytes, and keeps nothing.
-    pub(crate) fn send_with(
-        &self,
-        method: &str,
-        path: &str,
-        cookie: &[u8],
-        body: &str,
-    ) -> Response {
+    pub fn send_with(&self, method: &str, path: &str, cookie: &[u8], body: &str) -> Response {
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
             self.addr,

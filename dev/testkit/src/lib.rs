@@ -1,0 +1,14 @@
+//! What the tests of several crates share.
+//!
+//! Everything here panics where it fails, as tests do.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod http;
+
+pub use self::http::{Browser, Response, exchange};
