@@ -4,7 +4,7 @@ use std::io;
 
 use session_core::{Error, ErrorKind};
 
-use crate::calls::Errno;
+use crate::syscalls::Errno;
 
 /// A step on the way to or from the disk that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,16 +38,16 @@ impl From<Cause> for Error {
 
 /// Why a verb did not come to its end.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum TryError {
     /// It would have to wait for the disk or for another writer, and may not.
     WouldBlock,
     Failed(Error),
 }
 
 /// A verb that may be tried without waiting first.
-pub(crate) type Try<T> = Result<T, Stop>;
+pub(crate) type Try<T> = Result<T, TryError>;
 
-impl Stop {
+impl TryError {
     /// The error, for callers that may wait.
     pub(crate) fn into_error(self) -> Error {
         match self {
@@ -59,13 +59,13 @@ impl Stop {
     }
 }
 
-impl From<Error> for Stop {
+impl From<Error> for TryError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Cause> for Stop {
+impl From<Cause> for TryError {
     fn from(cause: Cause) -> Self {
         match cause.errno {
             Errno::AGAIN => Self::WouldBlock,

@@ -66,19 +66,20 @@
 compile_error!("session-fs needs a Unix: folders are opened once, and files relative to them");
 
 mod blocking;
-mod calls;
 mod config;
 mod error;
 #[cfg(test)]
+#[path = "../tests/faults/mod.rs"]
 mod faults;
 mod manager;
 mod names;
+mod native;
 mod progress;
 mod slots;
 mod store;
 mod stripes;
 mod sweeper;
-mod system;
+mod syscalls;
 
 pub use self::{
     config::{Durability, FsConfig},

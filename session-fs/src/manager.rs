@@ -16,11 +16,11 @@ use session_core::{
 use crate::{
     FsConfig, SweepProgress,
     blocking::hop,
-    calls::Patience,
-    error::Stop,
+    error::TryError,
+    native::NativeSyscalls,
     store::{Pass, Store},
     sweeper::Sweeper,
-    system::System,
+    syscalls::WaitMode,
 };
 
 /// Keeps sessions in files of one folder, one file a session.
@@ -96,10 +96,10 @@ impl FileBackedSessionManager {
     ///
     /// As [`new`](Self::new).
     pub fn with_config(config: &FsConfig) -> Result<Self> {
-        Self::on(System::NATIVE, config)
+        Self::on(NativeSyscalls::NATIVE, config)
     }
 
-    pub(crate) fn on(system: System, config: &FsConfig) -> Result<Self> {
+    pub(crate) fn on(system: NativeSyscalls, config: &FsConfig) -> Result<Self> {
         let store = Arc::new(Store::open(config, system)?);
         let sweeper = config
             .sweep_interval
@@ -145,15 +145,15 @@ impl FileBackedSessionManager {
     /// hop at most.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl Fn(&Store, Patience) -> Result<T, Stop> + Send + 'static,
+        work: impl Fn(&Store, WaitMode) -> Result<T, TryError> + Send + 'static,
     ) -> Result<T> {
-        match work(&self.store, Patience::Inline) {
+        match work(&self.store, WaitMode::Inline) {
             Ok(done) => return Ok(done),
-            Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::WouldBlock) => {}
+            Err(TryError::Failed(error)) => return Err(error),
+            Err(TryError::WouldBlock) => {}
         }
         let store = Arc::clone(&self.store);
-        hop(move || work(&store, Patience::Blocking).map_err(Stop::into_error)).await
+        hop(move || work(&store, WaitMode::Blocking).map_err(TryError::into_error)).await
     }
 
     async fn hop<T: Send + 'static>(
@@ -182,12 +182,12 @@ impl SessionManager for FileBackedSessionManager {
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let id = *id;
-        Ok(self.run(move |store, patience| store.get(&id, patience)).await?.map(Arc::new))
+        Ok(self.run(move |store, wait| store.get(&id, wait)).await?.map(Arc::new))
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
         let record = Arc::clone(record);
-        self.run(move |store, patience| store.put(&record, expect, patience)).await
+        self.run(move |store, wait| store.put(&record, expect, wait)).await
     }
 
     async fn touch(
@@ -197,7 +197,7 @@ impl SessionManager for FileBackedSessionManager {
         expires_at: Timestamp,
     ) -> Result<Outcome> {
         let id = *id;
-        self.run(move |store, patience| store.touch(&id, version, expires_at, patience)).await
+        self.run(move |store, wait| store.touch(&id, version, expires_at, wait)).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
@@ -272,6 +272,6 @@ impl ListSessions for FileBackedSessionManager {
 impl ProbeVersions for FileBackedSessionManager {
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
         let id = *id;
-        self.run(move |store, patience| store.probe(&id, patience)).await
+        self.run(move |store, wait| store.probe(&id, wait)).await
     }
 }

@@ -6,23 +6,23 @@ use session_core::{Result, SessionId};
 
 use super::{Store, locked::Locked};
 use crate::{
-    calls::{Calls, Errno},
     error::During,
     names::Name,
+    syscalls::{Errno, Syscalls},
 };
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// Moves the file of `id` to the folder of damaged ones, if its name still stands for the
     /// locked file.
     pub(super) fn set_aside(&self, id: &SessionId, locked: &Locked<'_>) -> Result<()> {
         let name = Name::record(id);
-        match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
+        match self.sys.stat_name(self.records.as_fd(), name.as_str()) {
             Ok(stat) if stat.inode == locked.stat.inode => {}
             Ok(_) | Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(errno).during("looking at a damaged file")?,
         }
         let to = self.free_place(id);
-        self.calls
+        self.sys
             .rename((self.records.as_fd(), name.as_str()), (self.aside.as_fd(), to.as_str()))
             .during("moving a damaged file aside")?;
         self.damaged.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl<C: Calls> Store<C> {
     /// A name that is not taken; the last one is taken again rather than filling the disk.
     fn free_place(&self, id: &SessionId) -> Name {
         let free = |name: &Name| {
-            self.calls.stat_name(self.aside.as_fd(), name.as_str()).err() == Some(Errno::NOENT)
+            self.sys.stat_name(self.aside.as_fd(), name.as_str()).err() == Some(Errno::NOENT)
         };
         (0..7).map(|number| Name::aside(id, number)).find(free).unwrap_or(Name::aside(id, 7))
     }

@@ -11,17 +11,17 @@ use session_core::{PrincipalTag, Result, SessionId};
 use super::{Store, Tree};
 use crate::{
     Durability,
-    calls::{Calls, Errno, Open, Patience},
     error::{During, removed},
     names::{Name, Shard},
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     pub(super) fn add_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
         let (name, shard) = (Name::entry(tag, id), Shard::of_tag(tag));
         for _ in 0..3 {
             let folder = self.principals.as_fd();
-            match self.calls.open(folder, name.as_str(), Open::Create, Patience::Blocking) {
+            match self.sys.open(folder, name.as_str(), Open::Create, WaitMode::Blocking) {
                 Ok(_) if self.durability == Durability::Synced => {
                     return self.sync_shard(Tree::Principals, shard);
                 }
@@ -39,7 +39,7 @@ impl<C: Calls> Store<C> {
     /// To be called under the lock of the record's file.
     pub(super) fn mend_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
         let name = Name::entry(tag, id);
-        match self.calls.stat_name(self.principals.as_fd(), name.as_str()) {
+        match self.sys.stat_name(self.principals.as_fd(), name.as_str()) {
             Ok(_) => Ok(()),
             Err(Errno::NOENT) => {
                 tracing::warn!("a session was missing from its owner's list, and is in it again");
@@ -53,7 +53,7 @@ impl<C: Calls> Store<C> {
     /// clears it.
     pub(super) fn drop_entry(&self, tag: &PrincipalTag, id: &SessionId) {
         let name = Name::entry(tag, id);
-        match self.calls.unlink(self.principals.as_fd(), name.as_str()) {
+        match self.sys.unlink(self.principals.as_fd(), name.as_str()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => tracing::debug!(%errno, "an entry of the index was left for the sweep"),
         }

@@ -10,12 +10,12 @@ use session_core::{Cursor, Error, ErrorKind, Page, PrincipalTag, Result, Session
 
 use super::{Store, Tree};
 use crate::{
-    calls::{Calls, Errno, Open, Patience},
     error::During,
     names::{Named, Shard, parse_entry},
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     pub(crate) fn by_principal(
         &self,
         tag: &PrincipalTag,
@@ -57,14 +57,14 @@ impl<C: Calls> Store<C> {
         let mut shards = Vec::new();
         // A handle of its own, because reading a folder moves the position of its handle.
         let folder = self
-            .calls
-            .open(self.records.as_fd(), ".", Open::Folder, Patience::Blocking)
+            .sys
+            .open(self.records.as_fd(), ".", Open::Folder, WaitMode::Blocking)
             .during("opening the folder of records")?;
         let mut each = |name: &[u8]| {
             shards.extend(Shard::parse(name));
             ControlFlow::Continue(())
         };
-        self.calls.list(folder.as_fd(), &mut each).during("reading the folder of records")?;
+        self.sys.list(folder.as_fd(), &mut each).during("reading the folder of records")?;
         shards.sort_unstable();
         Ok(shards)
     }
@@ -72,8 +72,7 @@ impl<C: Calls> Store<C> {
     fn each_name(&self, tree: Tree, shard: Shard, each: &mut dyn FnMut(&[u8])) -> Result<()> {
         let name = shard.name();
         let folder =
-            match self.calls.open(self.tree(tree), name.as_str(), Open::Folder, Patience::Blocking)
-            {
+            match self.sys.open(self.tree(tree), name.as_str(), Open::Folder, WaitMode::Blocking) {
                 Ok(folder) => folder,
                 Err(Errno::NOENT) => return self.absent(),
                 // Something else is in the place of a folder: no session was ever in it. What cannot
@@ -90,11 +89,11 @@ impl<C: Calls> Store<C> {
             each(name);
             ControlFlow::Continue(())
         };
-        Ok(self.calls.list(folder.as_fd(), &mut tell).during("reading a folder")?)
+        Ok(self.sys.list(folder.as_fd(), &mut tell).during("reading a folder")?)
     }
 
     fn is_file(&self, tree: Tree, name: &str) -> bool {
-        self.calls.stat_name(self.tree(tree), name).is_ok_and(|stat| stat.regular)
+        self.sys.stat_name(self.tree(tree), name).is_ok_and(|stat| stat.regular)
     }
 }
 

@@ -10,11 +10,11 @@ use session_core::SessionId;
 
 use super::{Store, Tree};
 use crate::{
-    calls::{Calls, Errno, Open, Patience, Stat},
     config::Sharing,
-    error::{During, Stop, Try, contended, foreign, removed},
+    error::{During, Try, TryError, contended, foreign, removed},
     names::{Name, Shard},
     stripes::Held,
+    syscalls::{Errno, Open, Stat, Syscalls, WaitMode},
 };
 
 /// The only writer of one session, until it is dropped.
@@ -29,19 +29,19 @@ pub(super) struct Locked<'a> {
 /// A hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// Locks the file of `id`, or tells that there is none. With [`Open::Create`] there is always
     /// one, perhaps blank.
     pub(super) fn lock(
         &self,
         id: &SessionId,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Option<Locked<'_>>> {
         let now = Instant::now();
         // A time-out beyond what the clock can tell is a very long one.
         let deadline = now.checked_add(self.lock_timeout).unwrap_or(now + LONGEST);
-        self.lock_until(id, how, patience, deadline)
+        self.lock_until(id, how, wait, deadline)
     }
 
     /// The same, with a deadline of the caller's own.
@@ -49,22 +49,22 @@ impl<C: Calls> Store<C> {
         &self,
         id: &SessionId,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
         deadline: Instant,
     ) -> Try<Option<Locked<'_>>> {
-        let held = match patience {
-            Patience::Inline => self.stripes.try_lock(id).ok_or(Stop::WouldBlock)?,
-            Patience::Blocking => self.stripes.lock(id, deadline).ok_or_else(contended)?,
+        let held = match wait {
+            WaitMode::Inline => self.stripes.try_lock(id).ok_or(TryError::WouldBlock)?,
+            WaitMode::Blocking => self.stripes.lock(id, deadline).ok_or_else(contended)?,
         };
         if how != Open::Read {
             self.seen.forget(id);
         }
         let name = Name::record(id);
         loop {
-            let opened_at = self.calls.now();
-            let Some(file) = self.open_record(id, &name, how, patience)? else { return Ok(None) };
-            self.wait_for(file.as_fd(), deadline, patience)?;
-            let stat = self.calls.stat(file.as_fd()).during("looking at a session's file")?;
+            let opened_at = self.sys.now();
+            let Some(file) = self.open_record(id, &name, how, wait)? else { return Ok(None) };
+            self.wait_for(file.as_fd(), deadline, wait)?;
+            let stat = self.sys.stat(file.as_fd()).during("looking at a session's file")?;
             if !stat.regular {
                 return Err(foreign().into());
             }
@@ -75,7 +75,7 @@ impl<C: Calls> Store<C> {
             if stat.links == 1 && dated {
                 return Ok(Some(Locked { file, stat, dated, _held: held }));
             }
-            match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
+            match self.sys.stat_name(self.records.as_fd(), name.as_str()) {
                 Ok(named) if named.inode == stat.inode => {
                     return Ok(Some(Locked { file, stat, dated, _held: held }));
                 }
@@ -93,11 +93,11 @@ impl<C: Calls> Store<C> {
         id: &SessionId,
         name: &Name,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Option<OwnedFd>> {
         // Twice, should someone remove an empty folder between the two.
         for _ in 0..3 {
-            match self.calls.open(self.records.as_fd(), name.as_str(), how, patience) {
+            match self.sys.open(self.records.as_fd(), name.as_str(), how, wait) {
                 Ok(file) => return Ok(Some(file)),
                 Err(Errno::NOENT) if how == Open::Create => {
                     self.make_shard(Tree::Records, Shard::of(id))?;
@@ -112,15 +112,15 @@ impl<C: Calls> Store<C> {
         Err(removed().into())
     }
 
-    fn wait_for(&self, file: BorrowedFd<'_>, deadline: Instant, patience: Patience) -> Try<()> {
+    fn wait_for(&self, file: BorrowedFd<'_>, deadline: Instant, wait: WaitMode) -> Try<()> {
         if self.sharing == Sharing::Alone {
             return Ok(());
         }
         let mut pause = Duration::from_micros(20);
         loop {
-            match self.calls.lock(file) {
+            match self.sys.lock(file) {
                 Ok(()) => return Ok(()),
-                Err(Errno::AGAIN) if patience == Patience::Inline => return Err(Stop::WouldBlock),
+                Err(Errno::AGAIN) if wait == WaitMode::Inline => return Err(TryError::WouldBlock),
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(pause),
                 Err(Errno::AGAIN) => return Err(contended().into()),
                 Err(errno) => return Err(errno).during("locking a session's file")?,
@@ -131,13 +131,13 @@ impl<C: Calls> Store<C> {
 }
 
 /// What it means that a name is there and was not opened.
-pub(super) fn not_opened(errno: Errno) -> Stop {
+pub(super) fn not_opened(errno: Errno) -> TryError {
     match errno {
         // A symbolic link, a folder, a socket, a device without a driver.
         Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::NODEV | Errno::NOTDIR => foreign().into(),
         errno => match Err::<(), _>(errno).during("opening a session's file") {
             Err(cause) => cause.into(),
-            Ok(()) => Stop::WouldBlock,
+            Ok(()) => TryError::WouldBlock,
         },
     }
 }

@@ -27,17 +27,17 @@ use session_core::{Clock, Result};
 pub(crate) use self::sweep::Pass;
 use crate::{
     Durability,
-    calls::Calls,
     config::Sharing,
     error::{During, removed},
     names::Shard,
+    native::NativeSyscalls,
     stripes::Stripes,
-    system::System,
+    syscalls::Syscalls,
 };
 
 /// One folder, opened once: it is never looked up by its path again.
-pub(crate) struct Store<C = System> {
-    calls: C,
+pub(crate) struct Store<C = NativeSyscalls> {
+    sys: C,
     clock: Arc<dyn Clock>,
     durability: Durability,
     lock_timeout: Duration,
@@ -62,7 +62,7 @@ enum Tree {
     Principals,
 }
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// How many damaged files were set aside through this manager.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged.load(Ordering::Relaxed)
@@ -78,14 +78,14 @@ impl<C: Calls> Store<C> {
     /// Nothing is there under a name: fails if that is because the folder itself is gone, which is
     /// an outage and no reason to log everyone out.
     fn absent(&self) -> Result<()> {
-        match self.calls.stat(self.records.as_fd()).during("looking at the folder")?.links {
+        match self.sys.stat(self.records.as_fd()).during("looking at the folder")?.links {
             0 => Err(removed()),
             _ => Ok(()),
         }
     }
 
     fn make_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
-        match self.calls.make_folder(self.tree(tree), shard.name().as_str()) {
+        match self.sys.make_folder(self.tree(tree), shard.name().as_str()) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
             Err(rustix::io::Errno::NOENT) => Err(removed()),
             Err(errno) => Err(errno).during("making a folder")?,
@@ -93,7 +93,7 @@ impl<C: Calls> Store<C> {
     }
 }
 
-impl<C: Calls> fmt::Debug for Store<C> {
+impl<C: Syscalls> fmt::Debug for Store<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
             .field("durability", &self.durability)

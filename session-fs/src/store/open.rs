@@ -12,47 +12,47 @@ use session_core::{Error, ErrorKind, Result};
 use super::{Store, seen, sweep, sync};
 use crate::{
     Durability, FsConfig,
-    calls::{Calls, Errno, Open, Patience, Stat},
     config::Sharing,
     error::{Cause, During, config},
     names::{ASIDE, LAYOUT, PRINCIPALS, RECORDS, SWEPT},
     stripes::Stripes,
+    syscalls::{Errno, Open, Stat, Syscalls, WaitMode},
 };
 
 const FORMAT: &[u8] = b"session-fs 1\n";
 
-impl<C: Calls> Store<C> {
-    pub(crate) fn open(config: &FsConfig, calls: C) -> Result<Self> {
-        let (root, made) = open_root(&calls, &config.path)?;
-        check_format(&calls, root.as_fd(), config.durability)?;
+impl<C: Syscalls> Store<C> {
+    pub(crate) fn open(config: &FsConfig, sys: C) -> Result<Self> {
+        let (root, made) = open_root(&sys, &config.path)?;
+        check_format(&sys, root.as_fd(), config.durability)?;
         let [records, principals, aside] = [RECORDS, PRINCIPALS, ASIDE].map(|name| {
-            made_folder(&calls, root.as_fd(), name)
+            made_folder(&sys, root.as_fd(), name)
                 .map_err(|cause| refused(cause, "making its folders"))
         });
         let [records, principals, aside] = [records?, principals?, aside?];
-        let swept = calls
-            .open(root.as_fd(), SWEPT, Open::Create, Patience::Blocking)
+        let swept = sys
+            .open(root.as_fd(), SWEPT, Open::Create, WaitMode::Blocking)
             .during("making a file")
             .map_err(|cause| refused(cause, "writing to it"))?;
         if config.sharing == Sharing::Processes {
-            check_locks(&calls, swept.as_fd())?;
+            check_locks(&sys, swept.as_fd())?;
         }
         if config.durability == Durability::Synced {
-            settle(&calls, root.as_fd(), made)
+            settle(&sys, root.as_fd(), made)
                 .map_err(|cause| refused(cause, "syncing it and its parent"))?;
         }
         let stripes = match config.sharing {
             Sharing::Processes => Arc::new(Stripes::new()),
             // Nothing else keeps several managers of the one process apart.
             Sharing::Alone => {
-                let stat = calls.stat(records.as_fd()).during("looking at a folder")?;
+                let stat = sys.stat(records.as_fd()).during("looking at a folder")?;
                 Stripes::of_folder(stat.inode)
             }
         };
         Ok(Self {
-            tells_changes: calls.tells_changes(records.as_fd()),
+            tells_changes: sys.tells_changes(records.as_fd()),
             seen: seen::Seen::new(),
-            calls,
+            sys,
             clock: config.clock.clone(),
             durability: config.durability,
             lock_timeout: config.lock_timeout,
@@ -71,7 +71,7 @@ impl<C: Calls> Store<C> {
 
 /// Opens the folder of the user's choice, made with mode 0700 if it is not there. This is the one
 /// look-up by path.
-fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<(OwnedFd, Made)> {
+fn open_root<C: Syscalls>(sys: &C, path: &Path) -> Result<(OwnedFd, Made)> {
     let made = match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) => Made::Now,
         Err(Errno::EXIST) => Made::Before,
@@ -100,7 +100,7 @@ fn open_root<C: Calls>(calls: &C, path: &Path) -> Result<(OwnedFd, Made)> {
             .during("setting permissions")
             .map_err(|cause| refused(cause, "setting its permissions"))?;
     }
-    check_access(&calls.stat(root.as_fd()).during("looking at the folder")?)?;
+    check_access(&sys.stat(root.as_fd()).during("looking at the folder")?)?;
     Ok((root, made))
 }
 
@@ -113,12 +113,12 @@ enum Made {
 }
 
 /// The name of the folder, and the names in it, are on the disk when this returns.
-fn settle<C: Calls>(calls: &C, root: BorrowedFd<'_>, made: Made) -> Result<(), Cause> {
-    calls.sync_folder(root).during("syncing the folder")?;
-    let parent = calls
-        .open(root, "..", Open::Folder, Patience::Blocking)
+fn settle<C: Syscalls>(sys: &C, root: BorrowedFd<'_>, made: Made) -> Result<(), Cause> {
+    sys.sync_folder(root).during("syncing the folder")?;
+    let parent = sys
+        .open(root, "..", Open::Folder, WaitMode::Blocking)
         .during("opening the folder's parent")
-        .and_then(|parent| calls.sync_folder(parent.as_fd()).during("syncing the folder's parent"));
+        .and_then(|parent| sys.sync_folder(parent.as_fd()).during("syncing the folder's parent"));
     // A parent that may not be read is no reason to refuse a folder that was there before.
     if made == Made::Now { parent } else { Ok(()) }
 }
@@ -139,15 +139,15 @@ fn check_access(stat: &Stat) -> Result<()> {
 }
 
 /// A folder that a later release laid out differently must not be mixed up with ours.
-fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>, durability: Durability) -> Result<()> {
+fn check_format<C: Syscalls>(sys: &C, root: BorrowedFd<'_>, durability: Durability) -> Result<()> {
     let refuse = |cause| refused(cause, "writing to it");
-    let file = calls
-        .open(root, LAYOUT, Open::Create, Patience::Blocking)
+    let file = sys
+        .open(root, LAYOUT, Open::Create, WaitMode::Blocking)
         .during("making a file")
         .map_err(refuse)?;
     let mut found = [0; 64];
-    let len = calls
-        .read(file.as_fd(), &mut found, 0, Patience::Blocking)
+    let len = sys
+        .read(file.as_fd(), &mut found, 0, WaitMode::Blocking)
         .during("reading a file")
         .map_err(refuse)?;
     // A shorter text is a beginning that was never finished: all who write here write the same. So
@@ -156,13 +156,13 @@ fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>, durability: Durabilit
     if zeros || FORMAT.starts_with(&found[..len]) {
         let mut at = if zeros { 0 } else { len };
         while at < FORMAT.len() {
-            at += calls
+            at += sys
                 .write(file.as_fd(), &FORMAT[at..], at as u64)
                 .during("writing a file")
                 .map_err(refuse)?;
         }
         if durability == Durability::Synced {
-            calls.sync_data(file.as_fd()).during("syncing a file").map_err(refuse)?;
+            sys.sync_data(file.as_fd()).during("syncing a file").map_err(refuse)?;
         }
         return Ok(());
     }
@@ -173,16 +173,16 @@ fn check_format<C: Calls>(calls: &C, root: BorrowedFd<'_>, durability: Durabilit
     ))
 }
 
-fn made_folder<C: Calls>(calls: &C, root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Cause> {
-    match calls.make_folder(root, name) {
+fn made_folder<C: Syscalls>(sys: &C, root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Cause> {
+    match sys.make_folder(root, name) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno).during("making a folder"),
     }
-    calls.open(root, name, Open::Folder, Patience::Blocking).during("opening a folder")
+    sys.open(root, name, Open::Folder, WaitMode::Blocking).during("opening a folder")
 }
 
-fn check_locks<C: Calls>(calls: &C, file: BorrowedFd<'_>) -> Result<()> {
-    match calls.lock(file) {
+fn check_locks<C: Syscalls>(sys: &C, file: BorrowedFd<'_>) -> Result<()> {
+    match sys.lock(file) {
         Ok(()) | Err(Errno::AGAIN) => Ok(()),
         Err(_) => Err(config(
             "the file system has no advisory locks: keep sessions on a local one, \

@@ -10,45 +10,45 @@ use super::{
     seen::Known,
 };
 use crate::{
-    calls::{Calls, Errno, Open, Patience},
-    error::{During, Stop, Try},
+    error::{During, Try, TryError},
     names::Name,
     slots::Parsed,
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// Version and deadline of the live record of `id`.
     ///
     /// The first look reads the file. If the second finds the same there, it does so under the
     /// lock, where nobody is half-way through a change, and notes by what date the file was changed
     /// last. From the third on, a look at the name tells whether that date is still the same,
     /// provided that it lay far enough back for every later change to get another one.
-    pub(crate) fn probe(&self, id: &SessionId, patience: Patience) -> Try<Option<Probe>> {
+    pub(crate) fn probe(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Probe>> {
         let now = self.clock.now();
         let found = match self.seen.known(id, now) {
             Known::Settled(expected) => {
                 let name = Name::record(id);
-                match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
+                match self.sys.stat_name(self.records.as_fd(), name.as_str()) {
                     Ok(stat) if expected.is(&stat) => {
                         self.seen.again(id, now);
                         Some(expected.probe)
                     }
-                    Ok(_) | Err(Errno::NOENT) => self.look(id, patience)?,
+                    Ok(_) | Err(Errno::NOENT) => self.look(id, wait)?,
                     Err(errno) => return Err(errno).during("looking at a session's file")?,
                 }
             }
-            Known::Read(before) => match self.settle_look(id, before, patience)? {
+            Known::Read(before) => match self.settle_look(id, before, wait)? {
                 Some(probe) => Some(probe),
-                None => self.look(id, patience)?,
+                None => self.look(id, wait)?,
             },
-            Known::Nothing => self.look(id, patience)?,
+            Known::Nothing => self.look(id, wait)?,
         };
         Ok(found.filter(|probe| now < probe.expires_at))
     }
 
     /// Reads the file.
-    fn look(&self, id: &SessionId, patience: Patience) -> Try<Option<Probe>> {
-        let probe = self.get(id, patience)?.as_ref().map(probe_of);
+    fn look(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Probe>> {
+        let probe = self.get(id, wait)?.as_ref().map(probe_of);
         match probe {
             Some(probe) if self.tells_changes => self.seen.read(id, probe, self.clock.now()),
             Some(_) => {}
@@ -59,14 +59,14 @@ impl<C: Calls> Store<C> {
 
     /// Reads the file under its lock, if that is free, and notes its state. `None` if another look
     /// is needed.
-    fn settle_look(&self, id: &SessionId, before: Probe, patience: Patience) -> Try<Option<Probe>> {
-        let locked = match self.lock(id, Open::Read, Patience::Inline) {
+    fn settle_look(&self, id: &SessionId, before: Probe, wait: WaitMode) -> Try<Option<Probe>> {
+        let locked = match self.lock(id, Open::Read, WaitMode::Inline) {
             Ok(Some(locked)) => locked,
-            Ok(None) | Err(Stop::WouldBlock) => return Ok(None),
+            Ok(None) | Err(TryError::WouldBlock) => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut buffer = Buffer::new();
-        let Parsed::Whole(view) = self.read(locked.file.as_fd(), &mut buffer, patience)? else {
+        let Parsed::Whole(view) = self.read(locked.file.as_fd(), &mut buffer, wait)? else {
             return Ok(None);
         };
         let Ok(record) = record(id, &view) else { return Ok(None) };

@@ -7,10 +7,10 @@ use session_core::{ErrorKind, Record, SessionId, Timestamp};
 
 use super::{Store, locked::not_opened};
 use crate::{
-    calls::{Calls, Errno, Open, Patience},
-    error::{Cause, During, Stop, Try, damaged, foreign, future},
+    error::{Cause, During, Try, TryError, damaged, foreign, future},
     names::Name,
     slots::{self, BLOCK, Geometry, Parsed, View},
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
 /// How often a file that looks torn is read again before its lock is asked for.
@@ -33,18 +33,17 @@ impl Buffer {
     }
 }
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// The live record of `id`.
-    pub(crate) fn get(&self, id: &SessionId, patience: Patience) -> Try<Option<Record>> {
-        let record = self.find(id, patience)?;
+    pub(crate) fn get(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Record>> {
+        let record = self.find(id, wait)?;
         Ok(record.filter(|record| !record.is_expired(self.clock.now())))
     }
 
     /// The record of `id`, be it expired.
-    fn find(&self, id: &SessionId, patience: Patience) -> Try<Option<Record>> {
+    fn find(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Record>> {
         let name = Name::record(id);
-        let file = match self.calls.open(self.records.as_fd(), name.as_str(), Open::Read, patience)
-        {
+        let file = match self.sys.open(self.records.as_fd(), name.as_str(), Open::Read, wait) {
             Ok(file) => file,
             Err(Errno::NOENT) => {
                 self.absent()?;
@@ -55,7 +54,7 @@ impl<C: Calls> Store<C> {
         let mut buffer = Buffer::new();
         let mut before = None;
         for _ in 0..LOOKS {
-            match self.read(file.as_fd(), &mut buffer, patience)? {
+            match self.read(file.as_fd(), &mut buffer, wait)? {
                 Parsed::Blank => return Ok(None),
                 Parsed::Foreign => return Err(foreign().into()),
                 Parsed::Future => return Err(future().into()),
@@ -64,7 +63,7 @@ impl<C: Calls> Store<C> {
                 // one slot to the other in turn.
                 Parsed::Whole(view) if !view.doubtful || before == Some(view.stamp()) => {
                     match record(id, &view) {
-                        Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => break,
+                        Err(TryError::Failed(error)) if error.kind() == ErrorKind::Corrupt => break,
                         record => return record.map(Some),
                     }
                 }
@@ -72,25 +71,25 @@ impl<C: Calls> Store<C> {
                 Parsed::Damaged | Parsed::Larger(_) => before = None,
             }
         }
-        match patience {
-            Patience::Inline => Err(Stop::WouldBlock),
-            Patience::Blocking => self.judge(id),
+        match wait {
+            WaitMode::Inline => Err(TryError::WouldBlock),
+            WaitMode::Blocking => self.judge(id),
         }
     }
 
     /// Reads the record under the lock, where nothing can be half-written by someone who is still
     /// at it.
     fn judge(&self, id: &SessionId) -> Try<Option<Record>> {
-        let Some(locked) = self.lock(id, Open::Read, Patience::Blocking)? else { return Ok(None) };
+        let Some(locked) = self.lock(id, Open::Read, WaitMode::Blocking)? else { return Ok(None) };
         let mut buffer = Buffer::new();
-        let found = match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
+        let found = match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
             Parsed::Whole(view) => record(id, &view).map(Some),
             Parsed::Blank => return Ok(None),
             Parsed::Foreign => return Err(foreign().into()),
             Parsed::Future => return Err(future().into()),
             Parsed::Damaged | Parsed::Larger(_) => Err(damaged().into()),
         };
-        if let Err(Stop::Failed(error)) = &found
+        if let Err(TryError::Failed(error)) = &found
             && error.kind() == ErrorKind::Corrupt
         {
             // A file that cannot be moved is as damaged as one that can.
@@ -106,32 +105,32 @@ impl<C: Calls> Store<C> {
         &self,
         file: BorrowedFd<'_>,
         buffer: &'a mut Buffer,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Parsed<'a>> {
         const STEP: &str = "reading a session's file";
         let not_read = |errno| match errno {
             // A FIFO, a socket or a folder.
             Errno::SPIPE | Errno::ISDIR | Errno::INVAL | Errno::NXIO => foreign().into(),
-            errno => Stop::from(Cause { step: STEP, errno }),
+            errno => TryError::from(Cause { step: STEP, errno }),
         };
-        let len = self.calls.read(file, &mut buffer.block, 0, patience).map_err(not_read)?;
+        let len = self.sys.read(file, &mut buffer.block, 0, wait).map_err(not_read)?;
         if len == BLOCK && buffer.block.iter().all(|byte| *byte == 0) {
-            return self.read_zeros(file, buffer, patience);
+            return self.read_zeros(file, buffer, wait);
         }
         let wanted = match slots::parse_block(&buffer.block[..len]) {
             Parsed::Larger(wanted) => wanted,
             parsed => return Ok(parsed),
         };
-        if patience == Patience::Inline && wanted > INLINE {
-            return Err(Stop::WouldBlock);
+        if wait == WaitMode::Inline && wanted > INLINE {
+            return Err(TryError::WouldBlock);
         }
         buffer.large.resize(wanted, 0);
-        let len = self.calls.read(file, &mut buffer.large, 0, patience).map_err(not_read)?;
-        if patience == Patience::Inline {
+        let len = self.sys.read(file, &mut buffer.large, 0, wait).map_err(not_read)?;
+        if wait == WaitMode::Inline {
             // Of a large file the page cache may have a part.
-            let stat = self.calls.stat(file).during(STEP)?;
+            let stat = self.sys.stat(file).during(STEP)?;
             if stat.len.min(wanted as u64) > len as u64 {
-                return Err(Stop::WouldBlock);
+                return Err(TryError::WouldBlock);
             }
         }
         Ok(slots::parse_file(&buffer.large[..len]))
@@ -143,21 +142,21 @@ impl<C: Calls> Store<C> {
         &self,
         file: BorrowedFd<'_>,
         buffer: &'a mut Buffer,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Parsed<'a>> {
         let step = "reading a session's file";
-        let len = usize::try_from(self.calls.stat(file).during(step)?.len).unwrap_or(usize::MAX);
+        let len = usize::try_from(self.sys.stat(file).during(step)?.len).unwrap_or(usize::MAX);
         if len <= BLOCK {
             return Ok(Parsed::Blank);
         }
         if len > Geometry::longest_file() {
             return Ok(Parsed::Foreign);
         }
-        if patience == Patience::Inline {
-            return Err(Stop::WouldBlock);
+        if wait == WaitMode::Inline {
+            return Err(TryError::WouldBlock);
         }
         buffer.large.resize(len, 0);
-        let len = self.calls.read(file, &mut buffer.large, 0, patience).during(step)?;
+        let len = self.sys.read(file, &mut buffer.large, 0, wait).during(step)?;
         let blank = buffer.large[..len].iter().all(|byte| *byte == 0);
         Ok(if blank { Parsed::Blank } else { Parsed::Damaged })
     }
@@ -172,6 +171,6 @@ pub(super) fn record(id: &SessionId, view: &View<'_>) -> Try<Record> {
     }
     Record::from_bytes(id, Bytes::from(bytes)).map_err(|error| match error.kind() {
         ErrorKind::Unsupported => future().into(),
-        _ => Stop::Failed(damaged()),
+        _ => TryError::Failed(damaged()),
     })
 }

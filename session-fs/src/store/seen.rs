@@ -9,7 +9,7 @@ use std::{
 
 use session_core::{Probe, SessionId, Timestamp};
 
-use crate::calls::{Moment, Stat};
+use crate::syscalls::{Moment, Stat};
 
 /// For how long after a look the kernel is trusted to have the name and the state of a file at
 /// hand: it keeps those that are asked for again.

@@ -15,12 +15,12 @@ use session_core::{Result, SessionId};
 use super::{Store, Tree};
 use crate::{
     Durability,
-    calls::{Calls, Errno, Open, Patience},
     error::{Cause, During},
     names::Shard,
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// The names in a shard, and the shard's own, are on the disk when this returns.
     pub(super) fn sync_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
         self.sync_names(tree, shard)?;
@@ -28,7 +28,7 @@ impl<C: Calls> Store<C> {
         if !known.contains(shard) {
             let parent = self.tree(tree);
             self.syncs.share(Folder::Tree(tree), || {
-                self.calls.sync_folder(parent).during("syncing a folder")
+                self.sys.sync_folder(parent).during("syncing a folder")
             })?;
             known.insert(shard);
         }
@@ -39,10 +39,10 @@ impl<C: Calls> Store<C> {
     pub(super) fn sync_names(&self, tree: Tree, shard: Shard) -> Result<(), Cause> {
         self.syncs.share(Folder::Shard(tree, shard), || {
             let folder = self
-                .calls
-                .open(self.tree(tree), shard.name().as_str(), Open::Folder, Patience::Blocking)
+                .sys
+                .open(self.tree(tree), shard.name().as_str(), Open::Folder, WaitMode::Blocking)
                 .during("opening a folder to sync it")?;
-            self.calls.sync_folder(folder.as_fd()).during("syncing a folder")
+            self.sys.sync_folder(folder.as_fd()).during("syncing a folder")
         })
     }
 

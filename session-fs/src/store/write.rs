@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     Durability,
-    calls::{Calls, Errno, Open, Patience},
-    error::{During, Stop, Try, damaged, foreign, future},
+    error::{During, Try, TryError, damaged, foreign, future},
     names::{Name, Shard},
     slots::{self, Geometry, Parsed, Piece, SETTLED, SETTLED_AT, View},
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
 /// The largest record that is written where a put is polled: it dirties one page, or two. The more
@@ -27,31 +27,31 @@ const INLINE: usize = slots::BLOCK / 2;
 /// What is under the lock: a record, live or expired, or a file without one.
 type Held<'a> = Option<(Record, View<'a>)>;
 
-impl<C: Calls> Store<C> {
-    pub(crate) fn put(&self, new: &Record, expect: Expect, patience: Patience) -> Try<Outcome> {
+impl<C: Syscalls> Store<C> {
+    pub(crate) fn put(&self, new: &Record, expect: Expect, wait: WaitMode) -> Try<Outcome> {
         if new.encoded_len() > Record::MAX_BYTES {
             return Err(too_large().into());
         }
-        let how = match (expect, patience) {
+        let how = match (expect, wait) {
             // A new name is a change of a folder, and a sync is a wait.
-            (Expect::Absent, Patience::Inline) => return Err(Stop::WouldBlock),
-            (Expect::Version(_), Patience::Inline) if new.encoded_len() > INLINE => {
-                return Err(Stop::WouldBlock);
+            (Expect::Absent, WaitMode::Inline) => return Err(TryError::WouldBlock),
+            (Expect::Version(_), WaitMode::Inline) if new.encoded_len() > INLINE => {
+                return Err(TryError::WouldBlock);
             }
-            (Expect::Version(_), Patience::Inline) if self.durability == Durability::Synced => {
-                return Err(Stop::WouldBlock);
+            (Expect::Version(_), WaitMode::Inline) if self.durability == Durability::Synced => {
+                return Err(TryError::WouldBlock);
             }
-            (Expect::Absent, Patience::Blocking) => Open::Create,
+            (Expect::Absent, WaitMode::Blocking) => Open::Create,
             (Expect::Version(_), _) => Open::Write,
         };
         let id = new.id();
         loop {
-            let Some(locked) = self.lock(id, how, patience)? else { return Ok(Outcome::Gone) };
+            let Some(locked) = self.lock(id, how, wait)? else { return Ok(Outcome::Gone) };
             let mut buffer = Buffer::new();
-            let held = match self.held(id, &locked, &mut buffer, patience) {
+            let held = match self.held(id, &locked, &mut buffer, wait) {
                 // A damaged file stands in nobody's way: it was moved aside, and there is room for
                 // a new one.
-                Err(Stop::Failed(error))
+                Err(TryError::Failed(error))
                     if error.kind() == ErrorKind::Corrupt && expect == Expect::Absent =>
                 {
                     if self.still_named(id, &locked)? {
@@ -73,7 +73,7 @@ impl<C: Calls> Store<C> {
             }
             return match held {
                 None => self.create(new, &locked),
-                Some((old, view)) => self.replace(new, &old, &view, &locked, patience),
+                Some((old, view)) => self.replace(new, &old, &view, &locked, wait),
             }
             .map(|()| Outcome::Stored);
         }
@@ -84,11 +84,11 @@ impl<C: Calls> Store<C> {
         id: &SessionId,
         version: Version,
         expires_at: Timestamp,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Outcome> {
-        let Some(locked) = self.lock(id, Open::Write, patience)? else { return Ok(Outcome::Gone) };
+        let Some(locked) = self.lock(id, Open::Write, wait)? else { return Ok(Outcome::Gone) };
         let mut buffer = Buffer::new();
-        let (old, view) = match self.held(id, &locked, &mut buffer, patience)? {
+        let (old, view) = match self.held(id, &locked, &mut buffer, wait)? {
             Some((old, view)) if !old.is_expired(self.clock.now()) => (old, view),
             _ => return Ok(Outcome::Gone),
         };
@@ -96,7 +96,7 @@ impl<C: Calls> Store<C> {
             return Ok(Outcome::Conflict);
         }
         if locked.stat.links > 1 {
-            self.exchange(&old.with_expires_at(expires_at), patience)?;
+            self.exchange(&old.with_expires_at(expires_at), wait)?;
         } else {
             let deadline = expires_at.min(old.deadline()).as_millis();
             self.write(locked.file.as_fd(), &view.touch(deadline))?;
@@ -105,13 +105,13 @@ impl<C: Calls> Store<C> {
     }
 
     pub(crate) fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let patience = Patience::Blocking;
-        let Some(locked) = self.lock(id, Open::Write, patience).map_err(Stop::into_error)? else {
+        let wait = WaitMode::Blocking;
+        let Some(locked) = self.lock(id, Open::Write, wait).map_err(TryError::into_error)? else {
             self.settle_absence(id)?;
             return Ok(Removal::Gone);
         };
         let mut buffer = Buffer::new();
-        let held = match self.held(id, &locked, &mut buffer, patience).map_err(Stop::into_error) {
+        let held = match self.held(id, &locked, &mut buffer, wait).map_err(TryError::into_error) {
             // A damaged file was moved aside, which is all that was asked for.
             Err(error)
                 if error.kind() == ErrorKind::Corrupt && !self.still_named(id, &locked)? =>
@@ -156,7 +156,7 @@ impl<C: Calls> Store<C> {
 
     fn unlink(&self, id: &SessionId) -> Result<()> {
         let name = Name::record(id);
-        let unlinked = self.calls.unlink(self.records.as_fd(), name.as_str());
+        let unlinked = self.sys.unlink(self.records.as_fd(), name.as_str());
         Ok(unlinked.during("removing a session's file")?)
     }
 
@@ -165,31 +165,31 @@ impl<C: Calls> Store<C> {
         id: &SessionId,
         locked: &Locked<'_>,
         buffer: &'a mut Buffer,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<Held<'a>> {
-        let found = match self.read(locked.file.as_fd(), buffer, patience)? {
+        let found = match self.read(locked.file.as_fd(), buffer, wait)? {
             Parsed::Blank => return Ok(None),
             Parsed::Foreign => return Err(foreign().into()),
             Parsed::Future => return Err(future().into()),
             Parsed::Damaged | Parsed::Larger(_) => Err(damaged()),
             Parsed::Whole(view) => match record(id, &view) {
                 Ok(record) => return Ok(Some((record, view))),
-                Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => Err(error),
+                Err(TryError::Failed(error)) if error.kind() == ErrorKind::Corrupt => Err(error),
                 Err(stop) => return Err(stop),
             },
         };
-        match patience {
-            Patience::Inline => Err(Stop::WouldBlock),
-            Patience::Blocking => {
+        match wait {
+            WaitMode::Inline => Err(TryError::WouldBlock),
+            WaitMode::Blocking => {
                 self.set_aside(id, locked)?;
-                found.map_err(Stop::Failed)
+                found.map_err(TryError::Failed)
             }
         }
     }
 
     fn still_named(&self, id: &SessionId, locked: &Locked<'_>) -> Result<bool> {
         let name = Name::record(id);
-        match self.calls.stat_name(self.records.as_fd(), name.as_str()) {
+        match self.sys.stat_name(self.records.as_fd(), name.as_str()) {
             Ok(stat) => Ok(stat.inode == locked.stat.inode),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(errno).during("looking at a session's file")?,
@@ -218,7 +218,7 @@ impl<C: Calls> Store<C> {
         self.settle(id, locked.file.as_fd(), Settled::No)?;
         // After the last write, each of which dates the file anew.
         let hint = hint::write(new.expires_at(), self.clock.now());
-        if let Err(errno) = self.calls.set_modified(locked.file.as_fd(), hint) {
+        if let Err(errno) = self.sys.set_modified(locked.file.as_fd(), hint) {
             tracing::debug!(%errno, "a new file was left without a hint for the sweep");
         }
         Ok(())
@@ -231,12 +231,12 @@ impl<C: Calls> Store<C> {
         old: &Record,
         view: &View<'_>,
         locked: &Locked<'_>,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Try<()> {
         let id = new.id();
         let (from, to) = (old.principal_tag(), new.principal_tag());
-        if from != to && patience == Patience::Inline {
-            return Err(Stop::WouldBlock);
+        if from != to && wait == WaitMode::Inline {
+            return Err(TryError::WouldBlock);
         }
         if let Some(tag) = to.filter(|_| from != to) {
             self.add_entry(&tag, id)?;
@@ -250,7 +250,7 @@ impl<C: Calls> Store<C> {
             self.settle(id, locked.file.as_fd(), Settled::of(view))?;
             None
         } else {
-            Some(self.exchange(new, patience)?)
+            Some(self.exchange(new, wait)?)
         };
         if let Some(tag) = from.filter(|_| from != to) {
             self.drop_entry(&tag, id);
@@ -263,31 +263,31 @@ impl<C: Calls> Store<C> {
 
     /// Puts a new file with `new` in the place of the one that is locked, and returns it, locked
     /// until it is dropped.
-    fn exchange(&self, new: &Record, patience: Patience) -> Try<OwnedFd> {
-        if patience == Patience::Inline {
-            return Err(Stop::WouldBlock);
+    fn exchange(&self, new: &Record, wait: WaitMode) -> Try<OwnedFd> {
+        if wait == WaitMode::Inline {
+            return Err(TryError::WouldBlock);
         }
         let id = new.id();
         let (name, made) = (Name::record(id), Name::new_record(id));
         let folder = self.records.as_fd();
-        let open = || self.calls.open(folder, made.as_str(), Open::CreateNew, patience);
+        let open = || self.sys.open(folder, made.as_str(), Open::CreateNew, wait);
         let file = match open() {
             // Of a process that died at it: nobody else is here, for the lock is ours.
             Err(Errno::EXIST) => {
-                self.calls.unlink(folder, made.as_str()).during("removing an unfinished file")?;
+                self.sys.unlink(folder, made.as_str()).during("removing an unfinished file")?;
                 open()
             }
             file => file,
         }
         .during("making a larger file")?;
         let written = self.fill(new, file.as_fd()).and_then(|()| {
-            self.calls
+            self.sys
                 .rename((folder, made.as_str()), (folder, name.as_str()))
                 .during("putting a larger file in place")
                 .map_err(Error::from)
         });
         if let Err(error) = written {
-            if self.calls.unlink(folder, made.as_str()).is_err() {
+            if self.sys.unlink(folder, made.as_str()).is_err() {
                 tracing::debug!("an unfinished file was left for the sweep");
             }
             return Err(error.into());
@@ -300,13 +300,13 @@ impl<C: Calls> Store<C> {
     /// may build on it.
     fn fill(&self, new: &Record, file: BorrowedFd<'_>) -> Result<()> {
         if self.sharing == crate::config::Sharing::Processes {
-            self.calls.lock(file).during("locking a new file")?;
+            self.sys.lock(file).during("locking a new file")?;
         }
         let geometry = Geometry::for_record(new.encoded_len());
         let head = new.header_bytes();
         self.write(file, &slots::create(geometry, &[&head, new.sealed()]))?;
         if self.durability == Durability::Synced {
-            self.calls.sync_data(file).during("syncing a session's file")?;
+            self.sys.sync_data(file).during("syncing a session's file")?;
         }
         Ok(())
     }
@@ -317,7 +317,7 @@ impl<C: Calls> Store<C> {
         if self.durability == Durability::Buffered {
             return Ok(());
         }
-        self.calls.sync_data(file).during("syncing a session's file")?;
+        self.sys.sync_data(file).during("syncing a session's file")?;
         match settled {
             Settled::Yes => Ok(()),
             Settled::No => self.settle_name(id, file),
@@ -341,7 +341,7 @@ impl<C: Calls> Store<C> {
         let mut done = 0;
         while done < piece.bytes.len() {
             done += self
-                .calls
+                .sys
                 .write(file, &piece.bytes[done..], piece.at + done as u64)
                 .during("writing a session's file")?;
         }

@@ -18,8 +18,8 @@ use session_core::Timestamp;
 
 use super::super::Store;
 use crate::{
-    calls::{Calls, Errno, Open, Patience},
     names::SWEPT,
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
 /// A sweep that comes later than this after the one before it doubts the clock.
@@ -49,7 +49,7 @@ struct Noted {
 
 impl Guard {
     /// Whether a step of a sweep may remove what is expired at `now`.
-    pub(super) fn may_remove<C: Calls>(&self, now: Timestamp, store: &Store<C>) -> bool {
+    pub(super) fn may_remove<C: Syscalls>(&self, now: Timestamp, store: &Store<C>) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let in_file = if state.unsaved { None } else { store.noted() };
         let before = in_file.or(state.known);
@@ -118,7 +118,7 @@ impl Noted {
     }
 }
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// Whether some process swept that short a time ago, by what it left in the folder.
     pub(crate) fn swept_within(&self, time: Duration) -> bool {
         let now = self.clock.now();
@@ -131,28 +131,27 @@ impl<C: Calls> Store<C> {
     /// is returned is kept.
     pub(crate) fn lead_sweep(&self) -> Option<std::os::fd::OwnedFd> {
         let root = self.root.as_fd();
-        let file = self.calls.open(root, SWEPT, Open::Create, Patience::Blocking).ok()?;
+        let file = self.sys.open(root, SWEPT, Open::Create, WaitMode::Blocking).ok()?;
         if self.sharing == crate::config::Sharing::Processes {
-            self.calls.lock(file.as_fd()).ok()?;
+            self.sys.lock(file.as_fd()).ok()?;
         }
         Some(file)
     }
 
     fn noted(&self) -> Option<Noted> {
-        let file =
-            self.calls.open(self.root.as_fd(), SWEPT, Open::Read, Patience::Blocking).ok()?;
+        let file = self.sys.open(self.root.as_fd(), SWEPT, Open::Read, WaitMode::Blocking).ok()?;
         let mut bytes = [0; Noted::BYTES];
-        let len = self.calls.read(file.as_fd(), &mut bytes, 0, Patience::Blocking).ok()?;
+        let len = self.sys.read(file.as_fd(), &mut bytes, 0, WaitMode::Blocking).ok()?;
         Noted::from_bytes(&bytes[..len])
     }
 
     fn note(&self, noted: Noted) -> Result<(), Errno> {
         let root = self.root.as_fd();
-        let file = self.calls.open(root, SWEPT, Open::Create, Patience::Blocking)?;
+        let file = self.sys.open(root, SWEPT, Open::Create, WaitMode::Blocking)?;
         let bytes = noted.to_bytes();
         let mut done = 0;
         while done < bytes.len() {
-            done += self.calls.write(file.as_fd(), &bytes[done..], done as u64)?;
+            done += self.sys.write(file.as_fd(), &bytes[done..], done as u64)?;
         }
         Ok(())
     }

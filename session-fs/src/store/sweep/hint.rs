@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use session_core::Timestamp;
 
-use crate::calls::Moment;
+use crate::syscalls::Moment;
 
 const MARK: u32 = 537_211;
 /// No further ahead, so that no file system is asked for a time it cannot store, and nothing hidden

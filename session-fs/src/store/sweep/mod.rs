@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     SweepProgress,
-    calls::{Calls, Errno, Moment, Open, Patience},
-    error::{During, Stop, Try},
+    error::{During, Try, TryError},
     names::{Name, Named, Shard, parse_entry},
     slots::Parsed,
+    syscalls::{Errno, Moment, Open, Syscalls, WaitMode},
 };
 
 /// How far a sweep of the whole folder has come.
@@ -57,7 +57,7 @@ impl Pass {
 const STEP_SHARDS: usize = 256;
 const STEP_NAMES: u64 = 4096;
 
-impl<C: Calls> Store<C> {
+impl<C: Syscalls> Store<C> {
     /// Does one bounded step of `pass` and tells whether there is more to do. `stop` ends it early.
     pub(crate) fn sweep_step(
         &self,
@@ -108,8 +108,7 @@ impl<C: Calls> Store<C> {
     ) -> Result<()> {
         let parent = self.tree(tree);
         let name = shard.name();
-        let folder = match self.calls.open(parent, name.as_str(), Open::Folder, Patience::Blocking)
-        {
+        let folder = match self.sys.open(parent, name.as_str(), Open::Folder, WaitMode::Blocking) {
             Ok(folder) => folder,
             Err(Errno::NOENT) => return self.absent(),
             // One folder that cannot be read, or something else in its place, keeps nobody from
@@ -142,18 +141,18 @@ impl<C: Calls> Store<C> {
             match swept {
                 Ok(()) => {}
                 // Someone is at it: what is used is not expired.
-                Err(Stop::WouldBlock) => progress.left += 1,
-                Err(Stop::Failed(error)) if error.kind() == ErrorKind::Contended => {
+                Err(TryError::WouldBlock) => progress.left += 1,
+                Err(TryError::Failed(error)) if error.kind() == ErrorKind::Contended => {
                     progress.left += 1;
                 }
-                Err(Stop::Failed(error)) => {
+                Err(TryError::Failed(error)) => {
                     progress.unreadable += 1;
                     tracing::debug!(%error, "a file was passed over by the sweep");
                 }
             }
             if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        if let Err(errno) = self.calls.list(folder.as_fd(), &mut each) {
+        if let Err(errno) = self.sys.list(folder.as_fd(), &mut each) {
             progress.unreadable_folders += 1;
             tracing::debug!(%errno, "a folder was not read to its end by the sweep");
         }
@@ -163,7 +162,7 @@ impl<C: Calls> Store<C> {
     /// When a regular file was modified; `None` for whatever else has the name.
     fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Moment> {
         let name = std::str::from_utf8(name).ok()?;
-        let stat = self.calls.stat_name(folder, name).ok()?;
+        let stat = self.sys.stat_name(folder, name).ok()?;
         stat.regular.then_some(stat.modified)
     }
 
@@ -180,12 +179,12 @@ impl<C: Calls> Store<C> {
             progress.left += 1;
             return Ok(());
         }
-        let Some(locked) = self.lock_until(id, Open::Write, Patience::Blocking, Instant::now())?
+        let Some(locked) = self.lock_until(id, Open::Write, WaitMode::Blocking, Instant::now())?
         else {
             return Ok(());
         };
         let mut buffer = Buffer::new();
-        match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
+        match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
             Parsed::Blank => self.discard(id, None)?,
             Parsed::Foreign | Parsed::Future => progress.unreadable += 1,
             Parsed::Damaged | Parsed::Larger(_) => self.sweep_damaged(id, &locked, progress)?,
@@ -201,11 +200,11 @@ impl<C: Calls> Store<C> {
                         self.mend_entry(&tag, id)?;
                     }
                     let hint = hint::write(record.expires_at(), now);
-                    self.calls
+                    self.sys
                         .set_modified(locked.file.as_fd(), hint)
                         .during("leaving a hint for the next sweep")?;
                 }
-                Err(Stop::Failed(error)) if error.kind() == ErrorKind::Corrupt => {
+                Err(TryError::Failed(error)) if error.kind() == ErrorKind::Corrupt => {
                     self.sweep_damaged(id, &locked, progress)?;
                 }
                 Err(_) => progress.unreadable += 1,
@@ -229,7 +228,7 @@ impl<C: Calls> Store<C> {
     fn sweep_unfinished(&self, id: &SessionId) -> Try<()> {
         self.with_lock(id, |_| {
             let name = Name::new_record(id);
-            match self.calls.unlink(self.records.as_fd(), name.as_str()) {
+            match self.sys.unlink(self.records.as_fd(), name.as_str()) {
                 Ok(()) | Err(Errno::NOENT) => Ok(()),
                 Err(errno) => Err(errno).during("removing an unfinished file")?,
             }
@@ -255,11 +254,11 @@ impl<C: Calls> Store<C> {
             };
             let name = Name::entry(tag, id);
             let entry = self
-                .calls
-                .open(self.principals.as_fd(), name.as_str(), Open::Write, Patience::Blocking)
+                .sys
+                .open(self.principals.as_fd(), name.as_str(), Open::Write, WaitMode::Blocking)
                 .during("opening an entry of the index")?;
             let hint = hint::write(record.deadline(), now);
-            Ok(self.calls.set_modified(entry.as_fd(), hint).during("leaving a hint")?)
+            Ok(self.sys.set_modified(entry.as_fd(), hint).during("leaving a hint")?)
         })
     }
 
@@ -270,12 +269,12 @@ impl<C: Calls> Store<C> {
         id: &SessionId,
         work: impl FnOnce(Option<session_core::Record>) -> Try<()>,
     ) -> Try<()> {
-        let Some(locked) = self.lock_until(id, Open::Create, Patience::Blocking, Instant::now())?
+        let Some(locked) = self.lock_until(id, Open::Create, WaitMode::Blocking, Instant::now())?
         else {
             return Ok(());
         };
         let mut buffer = Buffer::new();
-        match self.read(locked.file.as_fd(), &mut buffer, Patience::Blocking)? {
+        match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
             Parsed::Whole(view) => work(Some(record(id, &view)?)),
             Parsed::Blank => {
                 work(None)?;

@@ -14,16 +14,16 @@ use super::{
 };
 use crate::{
     Durability, FsConfig,
-    calls::{Calls, Patience},
-    error::Stop,
+    error::TryError,
+    native::NativeSyscalls,
     store::Store,
-    system::System,
+    syscalls::{Syscalls, WaitMode},
 };
 
 /// Whether a put of `rival` in place of `version` is stored when it is tried at a moment of `work`,
 /// counted in calls, or at every moment.
 fn stored_meanwhile(
-    store: &Arc<Store<System>>,
+    store: &Arc<Store<NativeSyscalls>>,
     shim: &Shim,
     (rival, version): (&Arc<Record>, Version),
     moment: Option<usize>,
@@ -36,7 +36,7 @@ fn stored_meanwhile(
     shim.observe(move || {
         let look = looks.fetch_add(1, Ordering::SeqCst);
         if moment.is_none_or(|moment| moment == look) {
-            let put = store.put(&rival, Expect::Version(version), Patience::Blocking);
+            let put = store.put(&rival, Expect::Version(version), WaitMode::Blocking);
             won.fetch_or(matches!(put, Ok(Outcome::Stored)), Ordering::SeqCst);
         }
     });
@@ -45,8 +45,8 @@ fn stored_meanwhile(
     stored.load(Ordering::SeqCst)
 }
 
-fn put<C: Calls>(store: &Store<C>, record: &Record, expect: Expect) -> bool {
-    let put = store.put(record, expect, Patience::Blocking).map_err(Stop::into_error);
+fn put<C: Syscalls>(store: &Store<C>, record: &Record, expect: Expect) -> bool {
+    let put = store.put(record, expect, WaitMode::Blocking).map_err(TryError::into_error);
     put.expect("put") == Outcome::Stored
 }
 
@@ -63,7 +63,7 @@ fn a_session_that_goes_back_to_its_owner_while_it_grows_is_in_the_owners_list() 
     let id = new_id();
     let of = |version, tag, body: &[u8]| tagged(id, version, Timestamp::MAX, tag, body);
     assert!(put(&bench.bad, &of(1, Some(ALICE), b"value"), Expect::Absent));
-    let other = Arc::new(Store::open(&impatient(&bench), System::NATIVE).expect("a store"));
+    let other = Arc::new(Store::open(&impatient(&bench), NativeSyscalls::NATIVE).expect("a store"));
     let back = of(3, Some(ALICE), b"value");
     let second = Version::new(2);
     let stored = stored_meanwhile(&other, &bench.shim, (&back, second), None, || {
@@ -80,7 +80,7 @@ fn of_two_managers_of_a_single_process_one_at_a_time_changes_a_session() {
     let bench = Bench::new(Durability::Buffered);
     let alone = impatient(&bench).single_process();
     let first = Store::open(&alone, bench.shim.clone()).expect("a store");
-    let second = Arc::new(Store::open(&alone, System::NATIVE).expect("a store"));
+    let second = Arc::new(Store::open(&alone, NativeSyscalls::NATIVE).expect("a store"));
     for moment in 0..20 {
         let id = new_id();
         let of = |version, body: &[u8]| tagged(id, version, Timestamp::MAX, None, body);

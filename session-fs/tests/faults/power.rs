@@ -23,7 +23,9 @@ use super::{
     records::{new_id, tagged},
     shim::{Effect, Fate, Made, Shim},
 };
-use crate::{Durability, FsConfig, calls::Patience, error::Stop, store::Store, system::System};
+use crate::{
+    Durability, FsConfig, error::TryError, native::NativeSyscalls, store::Store, syscalls::WaitMode,
+};
 
 type Inode = (u64, u64);
 
@@ -205,7 +207,7 @@ fn live(recorded: &Recorded, id: SessionId) -> (Vec<Made>, Vec<Acknowledged>) {
             1 => Expect::Absent,
             version => Expect::Version(Version::new(version - 1)),
         };
-        let put = store.put(&record, expect, Patience::Blocking).map_err(Stop::into_error);
+        let put = store.put(&record, expect, WaitMode::Blocking).map_err(TryError::into_error);
         assert_eq!(put.expect("put"), Outcome::Stored);
         acknowledged.push(Acknowledged { calls: shim.made().len(), state: Some(record) });
     }
@@ -242,8 +244,9 @@ fn look(recorded: &Recorded, disk: &Disk, id: &SessionId) -> Result<Option<Vec<u
     let left = super::folder();
     disk.restore(recorded.root(), left.path());
     let config = FsConfig::new(left.path().join("sessions")).clock(recorded.clock.clone());
-    let store = Store::open(&config, System::NATIVE).expect("a store opens on what is left");
-    let found = store.get(id, Patience::Blocking).map_err(|stop| stop.into_error().kind())?;
+    let store =
+        Store::open(&config, NativeSyscalls::NATIVE).expect("a store opens on what is left");
+    let found = store.get(id, WaitMode::Blocking).map_err(|stop| stop.into_error().kind())?;
     if let Some(tag) = found.as_ref().and_then(Record::principal_tag) {
         let listed = store.by_principal(&tag, None, 10).expect("a listing").ids;
         // A session that its principal's listing misses is as good as lost to whoever revokes.
@@ -313,7 +316,8 @@ fn a_loss_of_power_brings_nothing_back_that_was_answered_to_be_gone() {
     let later = clock.now().saturating_add(std::time::Duration::from_secs(600));
     for id in [id, other] {
         let record = tagged(id, 1, later, None, b"value");
-        let put = store.put(&record, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+        let put =
+            store.put(&record, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
         assert_eq!(put.expect("put"), Outcome::Stored);
     }
     let mut disk = recorded.disk();

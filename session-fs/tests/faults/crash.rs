@@ -11,7 +11,8 @@ use super::{
     shim::{Effect, Fate, Shim},
 };
 use crate::{
-    Durability, FsConfig, calls::Patience, error::Stop, names::Shard, store::Store, system::System,
+    Durability, FsConfig, error::TryError, names::Shard, native::NativeSyscalls, store::Store,
+    syscalls::WaitMode,
 };
 
 /// One change of one session: what is there before, what does it, and what is there after.
@@ -87,7 +88,7 @@ impl Subject {
         self.record.as_deref().map(bytes)
     }
 
-    fn step<C: crate::calls::Calls>(
+    fn step<C: crate::syscalls::Syscalls>(
         &mut self,
         bench: &Bench,
         store: &Store<C>,
@@ -105,7 +106,8 @@ impl Subject {
                 let body = vec![u8::try_from(self.versions).unwrap_or(0); len];
                 let new = tagged(self.id, self.versions, soon, tag, &body);
                 self.record = Some(Arc::clone(&new));
-                let _ = store.put(&new, expect, Patience::Blocking).map_err(Stop::into_error)?;
+                let _ =
+                    store.put(&new, expect, WaitMode::Blocking).map_err(TryError::into_error)?;
             }
             Step::Touch => {
                 self.touches += 1;
@@ -114,8 +116,8 @@ impl Subject {
                 let version = old.version();
                 self.record = Some(Arc::new(old.with_expires_at(later)));
                 let _ = store
-                    .touch(&self.id, version, later, Patience::Blocking)
-                    .map_err(Stop::into_error)?;
+                    .touch(&self.id, version, later, WaitMode::Blocking)
+                    .map_err(TryError::into_error)?;
             }
             Step::Remove => {
                 self.record = None;
@@ -182,10 +184,10 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
     let config = FsConfig::new(bench.folder.path())
         .clock(bench.clock.clone())
         .lock_timeout(std::time::Duration::ZERO);
-    let reader = Store::open(&config, System::NATIVE).expect("a store");
+    let reader = Store::open(&config, NativeSyscalls::NATIVE).expect("a store");
     let (id, existed) = (subject.id, subject.record.is_some());
     bench.shim.observe(move || {
-        let found = reader.get(&id, Patience::Blocking).map_err(Stop::into_error);
+        let found = reader.get(&id, WaitMode::Blocking).map_err(TryError::into_error);
         match found {
             Ok(found) => {
                 let found = found.map(|record| bytes(&record));
@@ -201,7 +203,7 @@ fn observe(bench: &Bench, subject: &Subject, seen: Arc<Mutex<Vec<Option<Vec<u8>>
 
 fn check(bench: &Bench, scenario: &Scenario, fate: Fate, met: &Met) {
     let (name, id) = (scenario.name, &met.subject.id);
-    let found = match bench.good.get(id, Patience::Blocking).map_err(Stop::into_error) {
+    let found = match bench.good.get(id, WaitMode::Blocking).map_err(TryError::into_error) {
         Ok(found) => found.map(|record| bytes(&record)),
         // A creation that was never acknowledged may leave half a file, which is set aside.
         Err(error) if error.kind() == session_core::ErrorKind::Corrupt && met.before.is_none() => {
@@ -238,7 +240,7 @@ fn goes_on(bench: &Bench, name: &str, fate: Fate, id: &SessionId, found: Option<
         let version = version + 1 + at as u64;
         let next = tagged(*id, version, soon, Some(BOB), &vec![9; len]);
         let expect = if at == 0 { expect } else { Expect::Version(Version::new(version - 1)) };
-        let put = bench.good.put(&next, expect, Patience::Blocking).map_err(Stop::into_error);
+        let put = bench.good.put(&next, expect, WaitMode::Blocking).map_err(TryError::into_error);
         assert_eq!(put.expect("put"), session_core::Outcome::Stored, "{name}, {fate:?}: next put");
         assert_eq!(bench.look(id), Some(bytes(&next)), "{name}, {fate:?}");
     }
@@ -306,7 +308,7 @@ fn a_short_write_is_short_and_nothing_follows_it() {
     let soon =
         session_core::Clock::now(&*bench.clock).saturating_add(std::time::Duration::from_secs(600));
     let record = tagged(id, 1, soon, None, b"value");
-    let put = |store: &Store<Shim>| store.put(&record, Expect::Absent, Patience::Blocking);
+    let put = |store: &Store<Shim>| store.put(&record, Expect::Absent, WaitMode::Blocking);
     bench.with_fate(Fate::Whole, put).map(|_| ()).expect("makes the folder of the file");
     bench.good.remove(&id, None).expect("remove");
     let at = {

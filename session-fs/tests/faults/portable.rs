@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::records::{new_id, record};
 use crate::{
-    Durability, FileBackedSessionManager, FsConfig, calls::Patience, error::Stop, store::Store,
-    system::System,
+    Durability, FileBackedSessionManager, FsConfig, error::TryError, native::NativeSyscalls,
+    store::Store, syscalls::WaitMode,
 };
 
 struct Portable {
@@ -21,7 +21,7 @@ struct Portable {
 }
 
 fn open(config: &FsConfig) -> FileBackedSessionManager {
-    FileBackedSessionManager::on(System::PORTABLE, config).expect("a manager")
+    FileBackedSessionManager::on(NativeSyscalls::PORTABLE, config).expect("a manager")
 }
 
 impl Harness for Portable {
@@ -65,18 +65,18 @@ fn every_verb_hops_and_none_waits_where_it_is_polled() {
     let folder = super::folder();
     for durability in [Durability::Buffered, Durability::Synced] {
         let config = FsConfig::new(folder.path()).durability(durability);
-        let store = Store::open(&config, System::PORTABLE).expect("a store");
+        let store = Store::open(&config, NativeSyscalls::PORTABLE).expect("a store");
         let id = new_id();
         let made = record(id, 1, Timestamp::MAX, b"value");
-        let put = |patience| store.put(&made, Expect::Absent, patience).map_err(Stop::into_error);
-        assert!(put(Patience::Blocking).is_ok());
-        let inline = Patience::Inline;
-        assert!(matches!(store.get(&id, inline), Err(Stop::WouldBlock)));
+        let put = |wait| store.put(&made, Expect::Absent, wait).map_err(TryError::into_error);
+        assert!(put(WaitMode::Blocking).is_ok());
+        let inline = WaitMode::Inline;
+        assert!(matches!(store.get(&id, inline), Err(TryError::WouldBlock)));
         let next = record(id, 2, Timestamp::MAX, b"next");
         let over = Expect::Version(made.version());
-        assert!(matches!(store.put(&next, over, inline), Err(Stop::WouldBlock)));
+        assert!(matches!(store.put(&next, over, inline), Err(TryError::WouldBlock)));
         let touched = store.touch(&id, made.version(), Timestamp::MAX, inline);
-        assert!(matches!(touched, Err(Stop::WouldBlock)));
-        assert!(store.get(&id, Patience::Blocking).is_ok_and(|found| found.is_some()));
+        assert!(matches!(touched, Err(TryError::WouldBlock)));
+        assert!(store.get(&id, WaitMode::Blocking).is_ok_and(|found| found.is_some()));
     }
 }

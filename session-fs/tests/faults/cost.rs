@@ -7,7 +7,7 @@ use super::{
     records::{new_id, record, tagged},
     shim::Fate,
 };
-use crate::{Durability, calls::Patience, error::Stop, names::Shard, store::Store};
+use crate::{Durability, error::TryError, names::Shard, store::Store, syscalls::WaitMode};
 
 fn names(bench: &Bench) -> Vec<&'static str> {
     bench.shim.end().iter().map(|made| made.name).collect()
@@ -24,30 +24,32 @@ fn a_session_is_read_and_changed_in_as_few_calls_as_that_takes() {
     let bench = Bench::new(Durability::Buffered);
     let id = new_id();
     let made = record(id, 1, Timestamp::MAX, b"value");
-    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    let _ = bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
 
     bench.shim.begin(Fate::Whole);
-    let _ = bench.bad.get(&id, Patience::Blocking).map_err(Stop::into_error).expect("get");
+    let _ = bench.bad.get(&id, WaitMode::Blocking).map_err(TryError::into_error).expect("get");
     assert_eq!(names(&bench), ["open to read", "read"]);
 
     let next = record(id, 2, Timestamp::MAX, b"value");
     let over = Expect::Version(Version::FIRST);
     bench.shim.begin(Fate::Whole);
-    let _ = bench.bad.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
+    let _ =
+        bench.bad.put(&next, over, WaitMode::Blocking).map_err(TryError::into_error).expect("put");
     assert_eq!(names(&bench), WRITE_AGAIN);
 
     let next = record(id, 3, Timestamp::MAX, b"value");
     let over = Expect::Version(Version::new(2));
     bench.shim.begin(Fate::Whole);
     bench.shim.long_after();
-    let _ = bench.bad.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
+    let _ =
+        bench.bad.put(&next, over, WaitMode::Blocking).map_err(TryError::into_error).expect("put");
     assert_eq!(names(&bench), WRITE);
 
     bench.shim.begin(Fate::Whole);
     bench.shim.long_after();
     let later = Timestamp::from_millis(1 << 50);
-    let touched = bench.bad.touch(&id, Version::new(3), later, Patience::Blocking);
-    assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
+    let touched = bench.bad.touch(&id, Version::new(3), later, WaitMode::Blocking);
+    assert_eq!(touched.map_err(TryError::into_error).expect("touch"), Outcome::Stored);
     assert_eq!(names(&bench), WRITE);
 }
 
@@ -59,18 +61,21 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
 
     let folder = tempfile::tempdir().expect("a folder for the test");
     let config = crate::FsConfig::new(folder.path());
-    let store = Store::open(&config, crate::system::System::NATIVE).expect("a store");
+    let store = Store::open(&config, crate::native::NativeSyscalls::NATIVE).expect("a store");
     let id = new_id();
     let small = record(id, 1, Timestamp::MAX, b"value");
-    let put = store.put(&small, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    let put = store.put(&small, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
     assert_eq!(put.expect("put"), Outcome::Stored);
 
     let layout = std::fs::File::open(folder.path().join("layout")).expect("there");
     let mut byte = [0];
     let can_tell = preadv2(&layout, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT);
-    let inline = Patience::Inline;
+    let inline = WaitMode::Inline;
     if can_tell == Err(Errno::OPNOTSUPP) {
-        assert!(matches!(store.get(&id, inline), Err(Stop::WouldBlock)), "a hop instead of a wait");
+        assert!(
+            matches!(store.get(&id, inline), Err(TryError::WouldBlock)),
+            "a hop instead of a wait"
+        );
         return;
     }
     assert!(store.get(&id, inline).is_ok_and(|found| found.is_some()));
@@ -80,18 +85,24 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
     assert!(store.touch(&id, Version::new(2), Timestamp::MAX, inline).is_ok());
 
     let large = record(id, 3, Timestamp::MAX, &vec![1; 50_000]);
-    assert!(matches!(store.put(&large, over(2), inline), Err(Stop::WouldBlock)), "growth waits");
-    assert!(store.put(&large, over(2), Patience::Blocking).is_ok());
+    assert!(
+        matches!(store.put(&large, over(2), inline), Err(TryError::WouldBlock)),
+        "growth waits"
+    );
+    assert!(store.put(&large, over(2), WaitMode::Blocking).is_ok());
     let found = store.get(&id, inline).expect("also a large one").expect("live");
     assert_eq!(found.to_bytes(), large.to_bytes());
     let again = record(id, 4, Timestamp::MAX, &vec![2; 50_000]);
-    assert!(matches!(store.put(&again, over(3), inline), Err(Stop::WouldBlock)), "many pages");
+    assert!(matches!(store.put(&again, over(3), inline), Err(TryError::WouldBlock)), "many pages");
     assert!(store.touch(&id, Version::new(3), Timestamp::MAX, inline).is_ok(), "a few bytes");
 
     let huge = record(id, 4, Timestamp::MAX, &vec![3; 200_000]);
-    assert!(store.put(&huge, over(3), Patience::Blocking).is_ok());
-    assert!(matches!(store.get(&id, inline), Err(Stop::WouldBlock)), "much to copy and to check");
-    assert!(store.get(&id, Patience::Blocking).is_ok_and(|found| found.is_some()));
+    assert!(store.put(&huge, over(3), WaitMode::Blocking).is_ok());
+    assert!(
+        matches!(store.get(&id, inline), Err(TryError::WouldBlock)),
+        "much to copy and to check"
+    );
+    assert!(store.get(&id, WaitMode::Blocking).is_ok_and(|found| found.is_some()));
 }
 
 #[test]
@@ -99,17 +110,17 @@ fn without_a_warm_cache_every_verb_says_so_instead_of_waiting() {
     let bench = Bench::new(Durability::Buffered);
     let id = new_id();
     let made = record(id, 1, Timestamp::MAX, b"value");
-    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
-    let would_block = |stop: Stop| matches!(stop, Stop::WouldBlock);
+    let _ = bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
+    let would_block = |stop: TryError| matches!(stop, TryError::WouldBlock);
     bench.shim.begin(Fate::Cold);
-    let inline = Patience::Inline;
+    let inline = WaitMode::Inline;
     assert!(bench.bad.get(&id, inline).is_err_and(would_block));
     let next = record(id, 2, Timestamp::MAX, b"next");
     let over = Expect::Version(Version::FIRST);
     assert!(bench.bad.put(&next, over, inline).is_err_and(would_block));
     assert!(bench.bad.touch(&id, Version::FIRST, Timestamp::MAX, inline).is_err_and(would_block));
     // What waits does the same job.
-    assert!(bench.bad.get(&id, Patience::Blocking).is_ok_and(|found| found.is_some()));
+    assert!(bench.bad.get(&id, WaitMode::Blocking).is_ok_and(|found| found.is_some()));
     bench.shim.end();
 }
 
@@ -126,16 +137,20 @@ fn a_sweep_opens_a_file_only_if_it_was_written_since_it_was_made_or_swept() {
         let bench = Bench::new(durability);
         let id = new_id();
         let made = record(id, 1, Timestamp::MAX, b"value");
-        let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+        let _ =
+            bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
         assert_eq!(opened_by_a_sweep(&bench, &id), 0, "not used since it was made");
         let next = record(id, 2, Timestamp::MAX, b"value");
         let over = Expect::Version(Version::FIRST);
-        let _ =
-            bench.good.put(&next, over, Patience::Blocking).map_err(Stop::into_error).expect("put");
+        let _ = bench
+            .good
+            .put(&next, over, WaitMode::Blocking)
+            .map_err(TryError::into_error)
+            .expect("put");
         assert_eq!(opened_by_a_sweep(&bench, &id), 1, "put");
         assert_eq!(opened_by_a_sweep(&bench, &id), 0);
-        let touched = bench.good.touch(&id, Version::new(2), Timestamp::MAX, Patience::Blocking);
-        assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
+        let touched = bench.good.touch(&id, Version::new(2), Timestamp::MAX, WaitMode::Blocking);
+        assert_eq!(touched.map_err(TryError::into_error).expect("touch"), Outcome::Stored);
         assert_eq!(opened_by_a_sweep(&bench, &id), 1, "touched");
         assert_eq!(opened_by_a_sweep(&bench, &id), 0);
     }
@@ -146,7 +161,7 @@ fn a_second_sweep_opens_no_entry_of_the_index() {
     let bench = Bench::new(Durability::Buffered);
     let id = new_id();
     let made = tagged(id, 1, Timestamp::MAX, Some(ALICE), b"value");
-    let _ = bench.good.put(&made, Expect::Absent, Patience::Blocking).map_err(Stop::into_error);
+    let _ = bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
     assert!(opened_by_a_sweep(&bench, &id) > 0);
     assert_eq!(opened_by_a_sweep(&bench, &id), 0);
 }

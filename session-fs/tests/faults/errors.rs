@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Durability, FsConfig, SweepProgress,
-    calls::{Errno, Patience},
-    error::Stop,
+    error::TryError,
     store::{Pass, Store},
+    syscalls::{Errno, WaitMode},
 };
 
 const KINDS: [(Errno, ErrorKind); 7] = [
@@ -28,7 +28,7 @@ fn made(id: SessionId, version: u64, len: usize) -> std::sync::Arc<Record> {
     tagged(id, version, Timestamp::MAX, Some(ALICE), &vec![1; len])
 }
 
-fn put<C: crate::calls::Calls>(
+fn put<C: crate::syscalls::Syscalls>(
     store: &Store<C>,
     record: &Record,
     over: u64,
@@ -37,7 +37,7 @@ fn put<C: crate::calls::Calls>(
         0 => Expect::Absent,
         over => Expect::Version(Version::new(over)),
     };
-    store.put(record, expect, Patience::Blocking).map_err(|stop| stop.into_error().kind())
+    store.put(record, expect, WaitMode::Blocking).map_err(|stop| stop.into_error().kind())
 }
 
 /// Fails each call of a put of `len` bytes over version `over` in turn, with each error.
@@ -102,7 +102,7 @@ fn a_disk_that_fails_is_no_logout() {
     for (errno, _) in KINDS {
         for number in 0..2 {
             bench.shim.begin(Fate::Fails(number, errno));
-            let got = bench.bad.get(&id, Patience::Blocking).map_err(Stop::into_error);
+            let got = bench.bad.get(&id, WaitMode::Blocking).map_err(TryError::into_error);
             let failed = bench.shim.end()[number].name;
             let kind = got.map(|_| ()).map_err(|error| error.kind());
             assert!(
@@ -197,7 +197,7 @@ fn a_damaged_file_that_cannot_be_moved_aside_is_corrupt_for_readers_and_an_outag
     let verbs: [(Verb, ErrorKind); 3] = [
         (
             |bench, id| {
-                let got = bench.bad.get(id, Patience::Blocking).map_err(Stop::into_error);
+                let got = bench.bad.get(id, WaitMode::Blocking).map_err(TryError::into_error);
                 got.map_err(|error| error.kind()).err()
             },
             ErrorKind::Corrupt,

@@ -28,7 +28,7 @@ pub(crate) enum Open {
 
 /// Whether a call may wait for the disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Patience {
+pub(crate) enum WaitMode {
     /// It answers from memory or says [`Errno::AGAIN`].
     Inline,
     /// It may wait.
@@ -70,7 +70,7 @@ pub(crate) struct Moment {
 
 /// Paths are relative to an opened folder. No call follows a symbolic link in the last part of a
 /// path, and none opens anything in a way that waits for another process.
-pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Syscalls: fmt::Debug + Send + Sync + 'static {
     /// By the clock that dates changes of files: what is changed from now on is dated no earlier.
     /// Nothing where no such clock is known.
     fn now(&self) -> Option<Moment>;
@@ -84,7 +84,7 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
         folder: BorrowedFd<'_>,
         path: &str,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<OwnedFd, Errno>;
 
     /// Reads from `at` on, until `buffer` is full or the file ends; returns how much was read.
@@ -93,7 +93,7 @@ pub(crate) trait Calls: fmt::Debug + Send + Sync + 'static {
         file: BorrowedFd<'_>,
         buffer: &mut [u8],
         at: u64,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<usize, Errno>;
 
     /// Writes some of `bytes`, and returns how much: at least one byte.

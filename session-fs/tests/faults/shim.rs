@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    calls::{Calls, Errno, Moment, Open, Patience, Stat},
-    system::System,
+    native::NativeSyscalls,
+    syscalls::{Errno, Moment, Open, Stat, Syscalls, WaitMode},
 };
 
 /// What becomes of the calls of one piece of work.
@@ -76,7 +76,7 @@ impl Shim {
         *self.state() = State { fate, ..State::default() };
     }
 
-    /// Calls `observer` before and after each of the calls to come.
+    /// Syscalls `observer` before and after each of the calls to come.
     pub(super) fn observe(&self, observer: impl Fn() + Send + 'static) {
         self.state().observer = Some(Box::new(observer));
     }
@@ -86,7 +86,7 @@ impl Shim {
         self.state().now = Some(Moment { seconds: i64::MAX, nanos: 0 });
     }
 
-    /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
+    /// Syscalls `gate` within each sync of a folder to come, as a disk that takes its time.
     pub(super) fn slow_folder_syncs(&self, gate: impl Fn() + Send + Sync + 'static) {
         self.state().gate = Some(Arc::new(gate));
     }
@@ -161,7 +161,7 @@ fn quiet<T>(done: Result<T, Errno>) -> Result<(T, Effect), Errno> {
 }
 
 fn inode(file: BorrowedFd<'_>) -> Inode {
-    System::NATIVE.stat(file).expect("an opened file").inode
+    NativeSyscalls::NATIVE.stat(file).expect("an opened file").inode
 }
 
 /// The folder that the last part of `path` is in, and that part.
@@ -169,19 +169,19 @@ fn place(folder: BorrowedFd<'_>, path: &str) -> Option<(Inode, String)> {
     match path.rsplit_once('/') {
         None => Some((inode(folder), path.to_owned())),
         Some((parent, name)) => {
-            let stat = System::NATIVE.stat_name(folder, parent).ok()?;
+            let stat = NativeSyscalls::NATIVE.stat_name(folder, parent).ok()?;
             Some((stat.inode, name.to_owned()))
         }
     }
 }
 
-impl Calls for Shim {
+impl Syscalls for Shim {
     fn now(&self) -> Option<Moment> {
         self.state().now
     }
 
     fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool {
-        System::NATIVE.tells_changes(folder)
+        NativeSyscalls::NATIVE.tells_changes(folder)
     }
 
     fn open(
@@ -189,7 +189,7 @@ impl Calls for Shim {
         folder: BorrowedFd<'_>,
         path: &str,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<OwnedFd, Errno> {
         let name = match how {
             Open::Read => "open to read",
@@ -197,13 +197,13 @@ impl Calls for Shim {
             Open::Create | Open::CreateNew => "open or create",
             Open::Folder => "open folder",
         };
-        let cold = self.state().fate == Fate::Cold && patience == Patience::Inline;
+        let cold = self.state().fate == Fate::Cold && wait == WaitMode::Inline;
         self.call(name, || {
             if cold {
                 return Err(Errno::AGAIN);
             }
-            let missing = System::NATIVE.stat_name(folder, path).is_err();
-            let file = System::NATIVE.open(folder, path, how, patience)?;
+            let missing = NativeSyscalls::NATIVE.stat_name(folder, path).is_err();
+            let file = NativeSyscalls::NATIVE.open(folder, path, how, wait)?;
             let effect = match place(folder, path) {
                 Some((folder, name)) if missing => {
                     Effect::Link { folder, name, to: inode(file.as_fd()), is_folder: false }
@@ -219,9 +219,9 @@ impl Calls for Shim {
         file: BorrowedFd<'_>,
         buffer: &mut [u8],
         at: u64,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<usize, Errno> {
-        self.call("read", || quiet(System::NATIVE.read(file, buffer, at, patience)))
+        self.call("read", || quiet(NativeSyscalls::NATIVE.read(file, buffer, at, wait)))
     }
 
     fn write(&self, file: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<usize, Errno> {
@@ -234,7 +234,7 @@ impl Calls for Shim {
         self.call("write", || {
             let mut done = 0;
             while done < bytes.len() {
-                done += System::NATIVE.write(file, &bytes[done..], at + done as u64)?;
+                done += NativeSyscalls::NATIVE.write(file, &bytes[done..], at + done as u64)?;
             }
             let at = usize::try_from(at).expect("a small file");
             Ok((done, Effect::Write { file: inode(file), at, bytes: bytes.to_vec() }))
@@ -242,15 +242,15 @@ impl Calls for Shim {
     }
 
     fn stat(&self, file: BorrowedFd<'_>) -> Result<Stat, Errno> {
-        self.call("stat", || quiet(System::NATIVE.stat(file)))
+        self.call("stat", || quiet(NativeSyscalls::NATIVE.stat(file)))
     }
 
     fn stat_name(&self, folder: BorrowedFd<'_>, path: &str) -> Result<Stat, Errno> {
-        self.call("stat name", || quiet(System::NATIVE.stat_name(folder, path)))
+        self.call("stat name", || quiet(NativeSyscalls::NATIVE.stat_name(folder, path)))
     }
 
     fn lock(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.call("lock", || quiet(System::NATIVE.lock(file)))
+        self.call("lock", || quiet(NativeSyscalls::NATIVE.lock(file)))
     }
 
     fn rename(
@@ -259,7 +259,7 @@ impl Calls for Shim {
         to: (BorrowedFd<'_>, &str),
     ) -> Result<(), Errno> {
         self.call("rename", || {
-            System::NATIVE.rename(from, to)?;
+            NativeSyscalls::NATIVE.rename(from, to)?;
             let (folder, from) = place(from.0, from.1).expect("a folder");
             let (to_folder, to) = place(to.0, to.1).expect("a folder");
             Ok(((), Effect::Rename { folder, from, to_folder, to }))
@@ -268,7 +268,7 @@ impl Calls for Shim {
 
     fn unlink(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("unlink", || {
-            System::NATIVE.unlink(folder, path)?;
+            NativeSyscalls::NATIVE.unlink(folder, path)?;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Unlink { folder, name }))
         })
@@ -276,8 +276,8 @@ impl Calls for Shim {
 
     fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
         self.call("make folder", || {
-            System::NATIVE.make_folder(folder, path)?;
-            let to = System::NATIVE.stat_name(folder, path)?.inode;
+            NativeSyscalls::NATIVE.make_folder(folder, path)?;
+            let to = NativeSyscalls::NATIVE.stat_name(folder, path)?.inode;
             let (folder, name) = place(folder, path).expect("a folder");
             Ok(((), Effect::Link { folder, name, to, is_folder: true }))
         })
@@ -303,7 +303,7 @@ impl Calls for Shim {
     }
 
     fn set_modified(&self, file: BorrowedFd<'_>, modified: Moment) -> Result<(), Errno> {
-        self.call("set modified", || quiet(System::NATIVE.set_modified(file, modified)))
+        self.call("set modified", || quiet(NativeSyscalls::NATIVE.set_modified(file, modified)))
     }
 
     fn list(
@@ -312,6 +312,6 @@ impl Calls for Shim {
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
         self.call("list", || quiet(Ok(())))?;
-        System::NATIVE.list(folder, each)
+        NativeSyscalls::NATIVE.list(folder, each)
     }
 }

@@ -10,17 +10,17 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use crate::calls::{Calls, Errno, Moment, Open, Patience, Stat};
+use crate::syscalls::{Errno, Moment, Open, Stat, Syscalls, WaitMode};
 
 /// The operating system.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct System {
+pub(crate) struct NativeSyscalls {
     /// Linux answers from memory alone when asked to, and tells by which clock it dates files.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there it changes nothing"))]
     linux: bool,
 }
 
-impl System {
+impl NativeSyscalls {
     /// With all it can do.
     pub(crate) const NATIVE: Self = Self { linux: cfg!(target_os = "linux") };
 
@@ -46,7 +46,7 @@ fn flags(how: Open) -> (OFlags, Mode) {
     }
 }
 
-impl Calls for System {
+impl Syscalls for NativeSyscalls {
     fn now(&self) -> Option<Moment> {
         #[cfg(target_os = "linux")]
         if self.linux {
@@ -69,10 +69,10 @@ impl Calls for System {
         folder: BorrowedFd<'_>,
         path: &str,
         how: Open,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<OwnedFd, Errno> {
         let (flags, mode) = flags(how);
-        if patience == Patience::Blocking {
+        if wait == WaitMode::Blocking {
             let open = |flags| retry_on_intr(|| fs::openat(folder, path, flags, mode));
             #[cfg(target_os = "linux")]
             if self.linux && how != Open::Folder {
@@ -92,9 +92,9 @@ impl Calls for System {
         file: BorrowedFd<'_>,
         buffer: &mut [u8],
         at: u64,
-        patience: Patience,
+        wait: WaitMode,
     ) -> Result<usize, Errno> {
-        if patience == Patience::Inline {
+        if wait == WaitMode::Inline {
             #[cfg(target_os = "linux")]
             if self.linux {
                 return linux::read_cached(file, buffer, at);
@@ -208,7 +208,7 @@ mod linux {
         time::{ClockId, clock_gettime},
     };
 
-    use crate::calls::{Errno, Moment};
+    use crate::syscalls::{Errno, Moment};
 
     /// By the clock of the last tick: the kernel dates changes with it, or with a finer one.
     pub(super) fn now() -> Moment {
@@ -295,8 +295,8 @@ mod tests {
 
     use rustix::fs::{Mode, OFlags, fcntl_getfl, openat};
 
-    use super::{System, linux};
-    use crate::calls::{Calls as _, Errno, Open, Patience};
+    use super::{NativeSyscalls, linux};
+    use crate::syscalls::{Errno, Open, Syscalls as _, WaitMode};
 
     /// Whatever the mount does with access times.
     #[test]
@@ -304,11 +304,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder for the test");
         File::create(folder.path().join("file")).expect("a file");
         let root = File::open(folder.path()).expect("the folder");
-        for patience in [Patience::Inline, Patience::Blocking] {
+        for wait in [WaitMode::Inline, WaitMode::Blocking] {
             for how in [Open::Read, Open::Write] {
-                let file = System::NATIVE.open(root.as_fd(), "file", how, patience);
+                let file = NativeSyscalls::NATIVE.open(root.as_fd(), "file", how, wait);
                 let flags = fcntl_getfl(file.expect("it is ours")).expect("flags");
-                assert!(flags.contains(OFlags::NOATIME), "{how:?}, {patience:?}");
+                assert!(flags.contains(OFlags::NOATIME), "{how:?}, {wait:?}");
             }
         }
     }

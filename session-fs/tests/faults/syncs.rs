@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     Durability,
-    calls::{Errno, Patience},
-    error::Stop,
+    error::TryError,
     names::Shard,
     store::Store,
+    syscalls::{Errno, WaitMode},
 };
 
 fn put(store: &Store<Shim>, id: SessionId, version: u64) -> Result<Outcome> {
@@ -28,7 +28,7 @@ fn put(store: &Store<Shim>, id: SessionId, version: u64) -> Result<Outcome> {
         version => Expect::Version(Version::new(version - 1)),
     };
     let record = record(id, version, Timestamp::MAX, b"value");
-    store.put(&record, expect, Patience::Blocking).map_err(Stop::into_error)
+    store.put(&record, expect, WaitMode::Blocking).map_err(TryError::into_error)
 }
 
 /// The syncs among the calls since the beginning.
@@ -78,8 +78,8 @@ fn a_sweep_syncs_nothing() {
     let id = new_id();
     let soon = bench.clock.now().saturating_add(std::time::Duration::from_secs(600));
     let record = record(id, 1, soon, b"value");
-    let put = bench.good.put(&record, Expect::Absent, Patience::Blocking);
-    assert_eq!(put.map_err(Stop::into_error).expect("put"), Outcome::Stored);
+    let put = bench.good.put(&record, Expect::Absent, WaitMode::Blocking);
+    assert_eq!(put.map_err(TryError::into_error).expect("put"), Outcome::Stored);
     bench.clock.advance(std::time::Duration::from_secs(600));
     bench.shim.begin(Fate::Whole);
     bench.bad.sweep_only(Shard::of(&id), &[]).expect("sweep");

@@ -9,7 +9,7 @@ use super::{
     records::{new_id, record},
     shim::Fate,
 };
-use crate::{Durability, calls::Patience, error::Stop};
+use crate::{Durability, error::TryError, syscalls::WaitMode};
 
 const READ: [&str; 2] = ["open to read", "read"];
 const READ_LOCKED: [&str; 4] = ["open to read", "lock", "stat", "read"];
@@ -33,12 +33,12 @@ fn settled(bench: &Bench) -> SessionId {
 fn put(bench: &Bench, id: &SessionId, version: u64, len: usize, expect: Expect) {
     let until = bench.clock.now_plus(Duration::from_secs(3_600));
     let record = record(*id, version, until, &vec![7; len]);
-    let put = bench.good.put(&record, expect, Patience::Blocking).map_err(Stop::into_error);
+    let put = bench.good.put(&record, expect, WaitMode::Blocking).map_err(TryError::into_error);
     assert_eq!(put.expect("put"), Outcome::Stored);
 }
 
 fn probe(bench: &Bench, id: &SessionId) -> Option<Probe> {
-    bench.bad.probe(id, Patience::Blocking).map_err(Stop::into_error).expect("an answer")
+    bench.bad.probe(id, WaitMode::Blocking).map_err(TryError::into_error).expect("an answer")
 }
 
 /// The version that is found a while after the last change, and the calls that took.
@@ -101,8 +101,8 @@ fn every_change_of_another_process_is_seen_by_the_next_probe() {
 
     let id = settled(&bench);
     let later = bench.clock.now_plus(Duration::from_secs(7_200));
-    let touched = bench.good.touch(&id, Version::FIRST, later, Patience::Blocking);
-    assert_eq!(touched.map_err(Stop::into_error).expect("touch"), Outcome::Stored);
+    let touched = bench.good.touch(&id, Version::FIRST, later, WaitMode::Blocking);
+    assert_eq!(touched.map_err(TryError::into_error).expect("touch"), Outcome::Stored);
     assert_eq!(probe(&bench, &id).map(|probe| probe.expires_at), Some(later), "touch");
 
     let id = settled(&bench);
@@ -137,8 +137,8 @@ fn a_session_nobody_asked_for_in_ten_seconds_is_opened_in_a_way_that_does_not_wa
     let id = settled(&bench);
     bench.clock.advance(Duration::from_secs(10));
     bench.shim.begin(Fate::Cold);
-    let cold = bench.bad.probe(&id, Patience::Inline);
-    assert!(matches!(cold, Err(Stop::WouldBlock)));
+    let cold = bench.bad.probe(&id, WaitMode::Inline);
+    assert!(matches!(cold, Err(TryError::WouldBlock)));
     bench.shim.end();
     let mut calls = Vec::new();
     assert_eq!(probed(&bench, &id, &mut calls), Some(1));

@@ -6,7 +6,7 @@ mod errors;
 mod portable;
 mod power;
 mod probing;
-#[path = "../../tests/support/mod.rs"]
+#[path = "../support/mod.rs"]
 mod records;
 mod rivals;
 mod shim;
@@ -18,7 +18,7 @@ use session_core::{ManualClock, PrincipalTag, Record, SessionId};
 use tempfile::TempDir;
 
 use self::shim::{Fate, Shim};
-use crate::{Durability, FsConfig, calls::Patience, store::Store, system::System};
+use crate::{Durability, FsConfig, native::NativeSyscalls, store::Store, syscalls::WaitMode};
 
 const ALICE: PrincipalTag = PrincipalTag::from_bytes([0xa1; 16]);
 const BOB: PrincipalTag = PrincipalTag::from_bytes([0xb0; 16]);
@@ -26,7 +26,7 @@ const BOB: PrincipalTag = PrincipalTag::from_bytes([0xb0; 16]);
 /// A folder with two stores on it: one to prepare and to look with, one whose calls go wrong.
 struct Bench {
     clock: Arc<ManualClock>,
-    good: Store<System>,
+    good: Store<NativeSyscalls>,
     bad: Store<Shim>,
     shim: Shim,
     folder: TempDir,
@@ -41,14 +41,15 @@ impl Bench {
         // A reader that meets the lock of the writer under test would wait for a thread that waits
         // for it.
         let looking = config.clone().lock_timeout(std::time::Duration::ZERO);
-        let good = Store::open(&looking, System::NATIVE).expect("a store");
+        let good = Store::open(&looking, NativeSyscalls::NATIVE).expect("a store");
         let bad = Store::open(&config, shim.clone()).expect("a store");
         Self { clock, good, bad, shim, folder }
     }
 
     /// What a reader finds: the bytes of the live record.
     fn look(&self, id: &SessionId) -> Option<Vec<u8>> {
-        let found = self.good.get(id, Patience::Blocking).map_err(crate::error::Stop::into_error);
+        let found =
+            self.good.get(id, WaitMode::Blocking).map_err(crate::error::TryError::into_error);
         found.expect("a reader gets an answer").map(|record| record.to_bytes().to_vec())
     }
 
