@@ -11,27 +11,32 @@ const FOLDER: &str = "dev/fuzz";
 
 /// Fuzzes the named targets, or all, each for its part of the time.
 ///
-/// What it finds is kept in `dev/fuzz`: new inputs in `corpus`, from which the superfluous are
-/// removed at the end, and what made a target panic in `artifacts`. Move that to `crashes`, where
+/// What it finds is kept in `dev/fuzz`: the smallest set of inputs with the same coverage in the
+/// archives of `corpus`, and what made a target panic in `artifacts`. Move that to `crashes`, where
 /// the tests replay it.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let plan = Plan::new(args, &targets()?)?;
     is_there()?;
     for target in &plan.targets {
+        corpus(&["unpack", target])?;
         let time = format!("-max_total_time={}", plan.seconds);
-        fuzz(&[
-            "run",
-            "--fuzz-dir",
-            FOLDER,
-            target,
-            "--",
-            &time,
-            "-max_len=600",
-            "-print_final_stats=1",
-        ])?;
+        let limits = ["--", &time, "-max_len=600", "-print_final_stats=1"];
+        fuzz(&[&["run", "--fuzz-dir", FOLDER, target], &limits[..]].concat())?;
         fuzz(&["cmin", "--fuzz-dir", FOLDER, target])?;
+        corpus(&["pack", target])?;
     }
     Ok(())
+}
+
+/// Between the archive of a target's inputs and the folder that libFuzzer reads and writes.
+fn corpus(args: &[&str]) -> Result<(), String> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "fuzz-targets", "--bin", "corpus", "--"]);
+    let done = command.args(args).status();
+    match done {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(format!("the inputs cannot be moved: `corpus {}` failed", args.join(" "))),
+    }
 }
 
 /// cargo-fuzz asks for options of the compiler that are not stable yet; this lets a stable one take

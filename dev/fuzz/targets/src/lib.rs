@@ -11,6 +11,7 @@
 #![expect(clippy::expect_used, reason = "what is not under test has to work")]
 
 mod cookies;
+mod corpus;
 mod faults;
 mod file;
 mod operations;
@@ -19,6 +20,7 @@ mod world;
 
 pub use self::{
     cookies::{cookie_header, cookie_value},
+    corpus::{inputs, pack, unpack},
     faults::faults,
     file::session_file,
     operations::operations,
