@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use crate::manager::{signed, unsigned};
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
 /// All arithmetic saturates: no duration a user can configure makes it wrap or panic
@@ -30,6 +32,18 @@ impl Timestamp {
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// Milliseconds since the epoch for a store whose numbers are signed; order is kept. Times
+    /// beyond [`i64::MAX`], in the year 292,278,994, become `i64::MAX`.
+    pub const fn to_i64(self) -> i64 {
+        signed(self.0)
+    }
+
+    /// The instant that [`to_i64`](Self::to_i64) made `millis` of; [`Timestamp::MAX`] for
+    /// `i64::MAX`.
+    pub const fn from_i64(millis: i64) -> Self {
+        Self(unsigned(millis))
     }
 
     /// This instant moved later by `by`, at most to [`Timestamp::MAX`]. Parts of a millisecond are

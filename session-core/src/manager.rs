@@ -32,6 +32,31 @@ impl Version {
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The number for a store whose numbers are signed; order is kept. Numbers beyond [`i64::MAX`],
+    /// which no session reaches, become `i64::MAX`.
+    pub const fn to_i64(self) -> i64 {
+        signed(self.0)
+    }
+
+    /// The version that [`to_i64`](Self::to_i64) made `number` of.
+    pub const fn from_i64(number: i64) -> Self {
+        Self(unsigned(number))
+    }
+}
+
+/// The same number where there is one, else the nearest.
+pub(crate) const fn signed(number: u64) -> i64 {
+    if number > i64::MAX.unsigned_abs() { i64::MAX } else { number.cast_signed() }
+}
+
+/// What [`signed`] made `number` of; the last one stands for all it stands for.
+pub(crate) const fn unsigned(number: i64) -> u64 {
+    match number {
+        i64::MAX => u64::MAX,
+        ..0 => 0,
+        _ => number.unsigned_abs(),
+    }
 }
 
 /// What a [`put`](SessionManager::put) replaces.
@@ -42,6 +67,38 @@ pub enum Expect {
     Absent,
     /// The record of exactly this version.
     Version(Version),
+}
+
+impl Expect {
+    /// Compares with the version of the live record, `None` if none is live: `Ok` if the put may
+    /// take place, else what it answers.
+    ///
+    /// Call it, and write, in one step: under one lock, or in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// - [`Outcome::Conflict`]: a live record is there, but not the one that was named.
+    /// - [`Outcome::Gone`]: a version was named, and no live record is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use session_core::{Expect, Outcome, Version};
+    ///
+    /// let second = Expect::Version(Version::new(2));
+    /// assert_eq!(second.check(Some(Version::new(2))), Ok(()));
+    /// assert_eq!(second.check(Some(Version::new(3))), Err(Outcome::Conflict));
+    /// assert_eq!(second.check(None), Err(Outcome::Gone));
+    /// assert_eq!(Expect::Absent.check(None), Ok(()));
+    /// ```
+    pub fn check(self, live: Option<Version>) -> Result<(), Outcome> {
+        match (self, live) {
+            (Self::Absent, None) => Ok(()),
+            (Self::Version(expected), Some(live)) if expected == live => Ok(()),
+            (_, Some(_)) => Err(Outcome::Conflict),
+            (Self::Version(_), None) => Err(Outcome::Gone),
+        }
+    }
 }
 
 /// What became of a [`put`](SessionManager::put) or a [`touch`](SessionManager::touch).
@@ -327,3 +384,37 @@ macro_rules! forward {
 
 forward!(Arc);
 forward!(Box);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LAST: u64 = i64::MAX.unsigned_abs();
+
+    fn any_number() -> impl Strategy<Value = u64> {
+        prop_oneof![any::<u64>(), 0..10_u64, LAST - 5..LAST + 5, u64::MAX - 5..=u64::MAX]
+    }
+
+    proptest! {
+        #[test]
+        fn signed_numbers_keep_the_order_and_come_back(a in any_number(), b in any_number()) {
+            let (version, time) = (Version::new(a), Timestamp::from_millis(a));
+            let (other, later) = (Version::new(b), Timestamp::from_millis(b));
+            if a <= b {
+                prop_assert!(version.to_i64() <= other.to_i64() && time.to_i64() <= later.to_i64());
+            }
+            prop_assert!(version.to_i64() >= 0 && time.to_i64() >= 0);
+            let expected = if a < LAST { a } else { u64::MAX };
+            prop_assert_eq!(Version::from_i64(version.to_i64()).get(), expected);
+            prop_assert_eq!(Timestamp::from_i64(time.to_i64()).as_millis(), expected);
+        }
+    }
+
+    #[test]
+    fn a_negative_number_is_no_time_and_no_version() {
+        assert_eq!(Timestamp::from_i64(-1), Timestamp::EPOCH);
+        assert_eq!(Version::from_i64(i64::MIN).get(), 0);
+    }
+}

@@ -97,8 +97,8 @@ impl MemorySessionManager {
             .and_then(|cursor| cursor.as_bytes().try_into().ok())
             .and_then(|bytes| SessionId::from_bytes(bytes).ok())
             .map_or(Bound::Unbounded, Bound::Excluded);
-        let now = self.store.clock.now();
         let records = self.records();
+        let now = self.store.clock.now();
         let mut ids: Vec<_> = records
             .range((after, Bound::Unbounded))
             .filter(|(_, record)| !record.is_expired(now) && wanted(record))
@@ -141,15 +141,12 @@ impl SessionManager for MemorySessionManager {
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let now = self.store.clock.now();
         {
             let mut records = self.records();
+            let now = self.store.clock.now();
             let live = records.get(record.id()).filter(|live| !live.is_expired(now));
-            match (expect, live) {
-                (Expect::Absent, None) => {}
-                (Expect::Version(version), Some(live)) if live.version() == version => {}
-                (_, Some(_)) => return Ok(Outcome::Conflict),
-                (Expect::Version(_), None) => return Ok(Outcome::Gone),
+            if let Err(refused) = expect.check(live.map(|live| live.version())) {
+                return Ok(refused);
             }
             records.insert(*record.id(), Arc::clone(record));
         }
@@ -163,9 +160,9 @@ impl SessionManager for MemorySessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        let now = self.store.clock.now();
         {
             let mut records = self.records();
+            let now = self.store.clock.now();
             let Some(live) = records.get_mut(id).filter(|live| !live.is_expired(now)) else {
                 return Ok(Outcome::Gone);
             };
@@ -179,19 +176,23 @@ impl SessionManager for MemorySessionManager {
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let now = self.store.clock.now();
-        {
+        let removal = {
             let mut records = self.records();
-            let Some(live) = records.get(id).filter(|live| !live.is_expired(now)) else {
-                return Ok(Removal::Gone);
+            let now = self.store.clock.now();
+            let live = records.get(id).filter(|live| !live.is_expired(now));
+            let removal = match live.map(|live| live.version()) {
+                Some(live) if only.is_some_and(|version| version != live) => {
+                    return Ok(Removal::Conflict);
+                }
+                Some(_) => Removal::Removed,
+                None => Removal::Gone,
             };
-            if only.is_some_and(|version| live.version() != version) {
-                return Ok(Removal::Conflict);
-            }
+            // An expired record too: a clock that is behind would find it live.
             records.remove(id);
-        }
+            removal
+        };
         self.told(id);
-        Ok(Removal::Removed)
+        Ok(removal)
     }
 
     fn sweeping(&self) -> Option<&dyn SweepSessions> {
@@ -221,20 +222,22 @@ impl SessionManager for MemorySessionManager {
 
 impl RecallSessions for MemorySessionManager {
     fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let records = self.records();
         let now = self.store.clock.now();
-        self.records().get(id).filter(|record| !record.is_expired(now)).cloned()
+        records.get(id).filter(|record| !record.is_expired(now)).cloned()
     }
 }
 
 #[async_trait]
 impl SweepSessions for MemorySessionManager {
     async fn sweep(&self) -> Result<Swept> {
-        let now = self.store.clock.now();
         let mut swept = Swept::default();
         if !self.store.clock.is_settled() {
             return Ok(swept);
         }
-        self.records().retain(|_, record| {
+        let mut records = self.records();
+        let now = self.store.clock.now();
+        records.retain(|_, record| {
             swept.scanned += 1;
             if record.is_expired(now) {
                 swept.removed += 1;
