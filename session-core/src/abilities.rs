@@ -20,8 +20,8 @@ pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// # Behaviour
     ///
     /// - Expired records are removed. (`sweep_removes_expired`)
-    /// - A live record is never removed, also when it is touched or replaced meanwhile.
-    ///   (`sweep_keeps_live`)
+    /// - A live record is never removed, also when it is touched, replaced or created meanwhile.
+    ///   (`sweep_keeps_live`, `a_sweep_is_one_step`)
     /// - A sweep with nothing to do removes nothing. (`sweep_twice_is_ok`)
     async fn sweep(&self) -> Result<Swept>;
 }

@@ -147,11 +147,15 @@ pub enum Removal {
 ///   (`expired_is_none`, `expiry_at_the_deadline`,
 ///   `an_expired_record_is_gone_for_put_touch_and_remove`,
 ///   `an_expired_record_may_be_created_again`)
-/// - Writes to one id are atomic and linearizable, also from other processes if the backend says it
-///   is shared: of several writers that name the same version exactly one is answered `Stored`.
-///   (`parallel_puts_have_one_winner`, `parallel_puts_leave_one_whole_record`; shared:
-///   `two_managers_see_each_other`, `a_removal_is_seen_by_both`,
-///   `puts_of_two_managers_have_one_winner`)
+/// - Every call is one step, also for other processes if the backend says it is shared: whatever
+///   runs at the same time, the answers and the record that is left are those of one call after
+///   the other. A manager that looks, waits and then writes what it decided before brings removed
+///   sessions back. Of several writers that name the same version exactly one is answered
+///   `Stored`. (`a_get_is_one_step`, `a_create_is_one_step`, `a_put_is_one_step`,
+///   `a_touch_is_one_step`, `a_remove_is_one_step`, `parallel_puts_have_one_winner`,
+///   `parallel_puts_leave_one_whole_record`; shared:
+///   `a_call_of_one_manager_is_one_step_for_another`, `two_managers_see_each_other`,
+///   `a_removal_is_seen_by_both`, `puts_of_two_managers_have_one_winner`)
 /// - If the backend says it is durable, what it answered outlives the manager and its process.
 ///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
 /// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.

@@ -1,27 +1,29 @@
 //! The five verbs.
 
-use std::{sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
+pub use super::race::{
+    a_create_is_one_step, a_get_is_one_step, a_put_is_one_step, a_remove_is_one_step,
+    a_touch_is_one_step,
+};
 use super::{
     Harness,
     subject::{
-        IDLE, LIFETIME, assert_is, assert_same, create, created, get, lasting, new_id, put, record,
-        tagged,
+        IDLE, LIFETIME, TICK, assert_absent, assert_is, assert_same, create, created, get, lasting,
+        new_id, poll_once, put, record, tagged,
     },
 };
 use crate::{Expect, Outcome, PrincipalTag, Record, Removal, SessionId, SessionManager, Version};
-
-const TICK: Duration = Duration::from_millis(1);
 
 /// An id nobody stored anything under has no record.
 pub fn absent_is_none<H: Harness>() {
     let h = H::start();
     h.block_on(async {
-        assert!(get(&h, &new_id()).await.is_none());
+        assert_absent(&h, &new_id(), "nothing was ever stored under the id").await;
         created(&h, b"another").await;
-        assert!(get(&h, &new_id()).await.is_none());
+        assert_absent(&h, &new_id(), "only another id was stored").await;
     });
 }
 
@@ -32,7 +34,7 @@ pub fn removed_is_none<H: Harness>() {
         let record = created(&h, b"value").await;
         let removal = h.manager().remove(record.id(), None).await.expect("remove");
         assert_eq!(removal, Removal::Removed);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "removed").await;
     });
 }
 
@@ -61,7 +63,7 @@ pub fn remove_names_the_version<H: Harness>() {
         assert_is(&h, &record).await;
         let right = h.manager().remove(record.id(), Some(Version::FIRST)).await.expect("remove");
         assert_eq!(right, Removal::Removed);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "past its deadline").await;
     });
 }
 
@@ -71,7 +73,7 @@ pub fn expired_is_none<H: Harness>() {
     h.block_on(async {
         let record = created(&h, b"value").await;
         h.advance(IDLE + TICK);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "removed by its version").await;
     });
 }
 
@@ -83,10 +85,10 @@ pub fn expiry_at_the_deadline<H: Harness>() {
         let left = record.expires_at().saturating_since(h.now());
         h.advance(left.saturating_sub(TICK));
         if h.now() < record.expires_at() {
-            assert!(get(&h, record.id()).await.is_some(), "live before the deadline");
+            assert_is(&h, &record).await;
         }
         h.advance(record.expires_at().saturating_since(h.now()));
-        assert!(get(&h, record.id()).await.is_none(), "expired at the deadline");
+        assert_absent(&h, record.id(), "at its deadline").await;
     });
 }
 
@@ -102,7 +104,7 @@ pub fn an_expired_record_is_gone_for_put_touch_and_remove<H: Harness>() {
         assert_eq!(touched, Outcome::Gone);
         assert_eq!(h.manager().remove(c.id(), None).await.expect("remove"), Removal::Gone);
         for record in [a, b, c] {
-            assert!(get(&h, record.id()).await.is_none());
+            assert_absent(&h, record.id(), "expired").await;
         }
     });
 }
@@ -210,7 +212,7 @@ pub fn get_does_not_touch<H: Harness>() {
             assert!(h.manager().exists(record.id()).await.expect("exists"));
         }
         h.advance(IDLE / 5);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "past its deadline, though it was read").await;
     });
 }
 
@@ -252,11 +254,11 @@ pub fn put_never_resurrects<H: Harness>() {
     h.block_on(async {
         let never = record(&h, new_id(), 2, b"never stored");
         assert_eq!(put(&h, &never, 1).await, Outcome::Gone);
-        assert!(get(&h, never.id()).await.is_none());
+        assert_absent(&h, never.id(), "a put that expected a version").await;
         let removed = created(&h, b"removed").await;
         h.manager().remove(removed.id(), None).await.expect("remove");
         assert_eq!(put(&h, &record(&h, *removed.id(), 2, b"back"), 1).await, Outcome::Gone);
-        assert!(get(&h, removed.id()).await.is_none());
+        assert_absent(&h, removed.id(), "removed, then put").await;
     });
 }
 
@@ -286,10 +288,10 @@ pub fn putting_an_expired_record_leaves_nothing_live<H: Harness>() {
         let now = h.now();
         let late = lasting(*old.id(), 2, b"late", None, now.saturating_add(LIFETIME), now);
         assert_eq!(put(&h, &late, 1).await, Outcome::Stored);
-        assert!(get(&h, old.id()).await.is_none());
+        assert_absent(&h, old.id(), "replaced by an expired record").await;
         let never = lasting(new_id(), 1, b"late", None, now, now);
         assert_eq!(h.manager().put(&never, Expect::Absent).await.expect("put"), Outcome::Stored);
-        assert!(get(&h, never.id()).await.is_none());
+        assert_absent(&h, never.id(), "created when it was expired already").await;
     });
 }
 
@@ -306,7 +308,7 @@ pub fn touch_moves_the_deadline<H: Harness>() {
         let found = get(&h, record.id()).await.expect("live beyond the old deadline");
         assert_eq!(found.expires_at(), later);
         h.advance(IDLE / 4);
-        assert!(get(&h, record.id()).await.is_none(), "expired at the new deadline");
+        assert_absent(&h, record.id(), "at its new deadline").await;
     });
 }
 
@@ -335,12 +337,12 @@ pub fn touch_never_resurrects<H: Harness>() {
         let id = new_id();
         let outcome = h.manager().touch(&id, Version::FIRST, later).await.expect("touch");
         assert_eq!(outcome, Outcome::Gone);
-        assert!(get(&h, &id).await.is_none());
+        assert_absent(&h, &id, "only touched").await;
         let removed = created(&h, b"removed").await;
         h.manager().remove(removed.id(), None).await.expect("remove");
         let outcome = h.manager().touch(removed.id(), Version::FIRST, later).await.expect("touch");
         assert_eq!(outcome, Outcome::Gone);
-        assert!(get(&h, removed.id()).await.is_none());
+        assert_absent(&h, removed.id(), "removed, then touched").await;
     });
 }
 
@@ -354,7 +356,7 @@ pub fn touch_is_clamped_to_the_absolute_deadline<H: Harness>() {
         assert_eq!(outcome, Outcome::Stored);
         assert_eq!(get(&h, record.id()).await.expect("live").expires_at(), record.deadline());
         h.advance(LIFETIME);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "at its absolute deadline").await;
     });
 }
 
@@ -367,7 +369,7 @@ pub fn touch_can_shorten<H: Harness>() {
         let outcome = h.manager().touch(record.id(), Version::FIRST, sooner).await.expect("touch");
         assert_eq!(outcome, Outcome::Stored);
         h.advance(IDLE / 2);
-        assert!(get(&h, record.id()).await.is_none());
+        assert_absent(&h, record.id(), "at its nearer deadline").await;
     });
 }
 
@@ -517,18 +519,4 @@ where
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a writer panicked")).collect()
     })
-}
-
-async fn poll_once<F: Future + ?Sized>(mut future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    // Give way first, so that what the future waits for has a chance to be ready at the next poll.
-    let mut yielded = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Harness,
-    subject::{IDLE, assert_same, created},
+    subject::{IDLE, assert_none, assert_same, created},
 };
 use crate::{Outcome, SessionManager, Version};
 
@@ -26,8 +26,9 @@ pub fn removals_survive_a_new_manager<H: Harness>() {
     h.block_on(async {
         let record = created(&h, b"value").await;
         h.manager().remove(record.id(), None).await.expect("remove");
-        assert!(h.reopen().get(record.id()).await.expect("get").is_none());
+        let found = h.reopen().get(record.id()).await.expect("get");
+        assert_none(found.as_deref(), "removed before the manager was opened");
         let kept = created(&h, b"kept").await;
-        assert!(h.reopen().get(kept.id()).await.expect("get").is_some());
+        assert_same(h.reopen().get(kept.id()).await.expect("get").as_deref(), &kept);
     });
 }

@@ -88,6 +88,7 @@ pub mod list;
 pub mod model;
 pub mod overlap;
 pub mod probe;
+mod race;
 pub mod recall;
 pub mod shared;
 mod subject;
@@ -192,13 +193,18 @@ macro_rules! __conformance_checks {
             touch_keeps_bytes_and_version
             parallel_puts_have_one_winner
             parallel_puts_leave_one_whole_record
+            a_get_is_one_step
+            a_create_is_one_step
+            a_put_is_one_step
+            a_touch_is_one_step
+            a_remove_is_one_step
             a_dropped_future_leaves_a_whole_record
             debug_hides_ids_and_bytes
             works_behind_arc_and_box
         }
     };
     ({ $($then:tt)+ } $harness:ty, sweep) => {
-        $($then)+! { $harness, sweep, sweep_removes_expired sweep_keeps_live sweep_twice_is_ok }
+        $($then)+! { $harness, sweep, sweep_removes_expired sweep_keeps_live sweep_twice_is_ok a_sweep_is_one_step }
     };
     ({ $($then:tt)+ } $harness:ty, list) => {
         $($then)+! { $harness, list,
@@ -239,6 +245,7 @@ macro_rules! __conformance_checks {
             a_removal_is_seen_by_both
             recall_is_as_current_as_get
             puts_of_two_managers_have_one_winner
+            a_call_of_one_manager_is_one_step_for_another
             overlapping_requests_of_two_processes
         }
     };

@@ -44,7 +44,8 @@ pub fn probe_sees_a_removal<H: Harness>() {
     h.block_on(async {
         let record = created(&h, b"value").await;
         get(&h, record.id()).await;
-        assert!(probe(&h, record.id()).await.is_some());
+        let expected = Probe { version: record.version(), expires_at: record.expires_at() };
+        assert_eq!(probe(&h, record.id()).await, Some(expected));
         h.reopen().remove(record.id(), None).await.expect("remove");
         assert_eq!(probe(&h, record.id()).await, None);
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Harness,
-    subject::{IDLE, assert_same, created, get, new_id, put, record},
+    subject::{IDLE, assert_none, assert_same, created, get, new_id, put, record},
 };
 use crate::{Outcome, Record, SessionId, SessionManager, Version};
 
@@ -40,7 +40,7 @@ pub fn recall_agrees_with_get<H: Harness>() {
     h.block_on(async {
         let first = created(&h, b"first").await;
         let second = created(&h, b"second").await;
-        assert!(recall(&h, &new_id()).is_none());
+        assert_none(recall(&h, &new_id()).as_deref(), "never stored");
         for _ in 0..2 {
             assert_agrees(&h, first.id()).await;
             assert_agrees(&h, second.id()).await;
@@ -61,7 +61,7 @@ pub fn recall_sees_what_this_manager_wrote<H: Harness>() {
         assert_eq!(touched, Outcome::Stored);
         assert_agrees(&h, &id).await;
         h.manager().remove(&id, None).await.expect("remove");
-        assert!(recall(&h, &id).is_none());
+        assert_none(recall(&h, &id).as_deref(), "removed");
     });
 }
 
@@ -72,6 +72,6 @@ pub fn expired_is_not_recalled<H: Harness>() {
         let record = created(&h, b"value").await;
         get(&h, record.id()).await;
         h.advance(IDLE);
-        assert!(recall(&h, record.id()).is_none());
+        assert_none(recall(&h, record.id()).as_deref(), "expired");
     });
 }

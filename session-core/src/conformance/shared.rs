@@ -1,10 +1,15 @@
 //! Several managers on one store.
 
-pub use super::overlap::overlapping_requests_of_two_processes;
 use super::{
     Harness,
     base::in_parallel,
-    subject::{IDLE, assert_same, created, get, put, record},
+    subject::{
+        IDLE, assert_absent, assert_is, assert_none, assert_same, created, get, put, record,
+    },
+};
+pub use super::{
+    overlap::overlapping_requests_of_two_processes,
+    race::a_call_of_one_manager_is_one_step_for_another,
 };
 use crate::{Expect, Outcome, Removal, SessionManager, Version};
 
@@ -37,12 +42,12 @@ pub fn a_removal_is_seen_by_both<H: Harness>() {
     h.block_on(async {
         let record = created(&h, b"value").await;
         let id = record.id();
-        assert!(other.get(id).await.expect("get").is_some());
-        assert!(get(&h, id).await.is_some());
+        assert_same(other.get(id).await.expect("get").as_deref(), &record);
+        assert_is(&h, &record).await;
         assert_eq!(other.remove(id, None).await.expect("remove"), Removal::Removed);
-        assert!(get(&h, id).await.is_none());
-        assert!(!h.manager().exists(id).await.expect("exists"));
-        assert!(!other.exists(id).await.expect("exists"));
+        assert_absent(&h, id, "removed through another manager").await;
+        assert!(!h.manager().exists(id).await.expect("exists"), "removed through another manager");
+        assert!(!other.exists(id).await.expect("exists"), "removed through this manager");
     });
 }
 
@@ -63,7 +68,7 @@ pub fn recall_is_as_current_as_get<H: Harness>() {
         }
         get(&h, &id).await;
         assert_eq!(other.remove(&id, None).await.expect("remove"), Removal::Removed);
-        assert!(recalling.recall(&id).is_none());
+        assert_none(recalling.recall(&id).as_deref(), "removed through another manager");
     });
 }
 

@@ -1,10 +1,12 @@
 //! What all checks are written with.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use super::Harness;
 use crate::{Expect, Outcome, PrincipalTag, Record, SessionId, SessionManager, Timestamp, Version};
 
+/// The smallest step of a clock.
+pub(super) const TICK: Duration = Duration::from_millis(1);
 pub(super) const IDLE: Duration = Duration::from_secs(600);
 pub(super) const LIFETIME: Duration = Duration::from_secs(6_000);
 
@@ -65,10 +67,61 @@ pub(super) async fn assert_is<H: Harness>(h: &H, expected: &Record) {
 }
 
 pub(super) fn assert_same(found: Option<&Record>, expected: &Record) {
-    let found = found.expect("the record is there");
-    assert!(found.to_bytes() == expected.to_bytes(), "the bytes are those that were put");
-    assert_eq!(found.version(), expected.version());
-    assert_eq!(found.deadline(), expected.deadline());
-    assert_eq!(found.expires_at(), expected.expires_at());
-    assert_eq!(found.principal_tag(), expected.principal_tag());
+    let found = found.expect("a live record is there");
+    if let Some(differences) = differences(found, expected) {
+        panic!("the record is not the one that was stored: {differences}");
+    }
+}
+
+/// Nothing live is stored under `id`; `why` says what made it so.
+pub(super) async fn assert_absent<H: Harness>(h: &H, id: &SessionId, why: &str) {
+    assert_none(get(h, id).await.as_deref(), why);
+}
+
+pub(super) fn assert_none(found: Option<&Record>, why: &str) {
+    if let Some(found) = found {
+        panic!("{why}: a live record of version {} is there", found.version().get());
+    }
+}
+
+/// In what the two differ, if they do: the plain fields first, which say more than the bytes.
+pub(super) fn differences(found: &Record, expected: &Record) -> Option<String> {
+    let mut fields = Vec::new();
+    let mut compare = |name: &str, found: String, expected: String| {
+        if found != expected {
+            fields.push(format!("{name} is {found} in place of {expected}"));
+        }
+    };
+    let number = |version: Version| version.get().to_string();
+    compare("the version", number(found.version()), number(expected.version()));
+    let millis = |time: Timestamp| time.as_millis().to_string();
+    compare("the absolute deadline", millis(found.deadline()), millis(expected.deadline()));
+    compare("the idle deadline", millis(found.expires_at()), millis(expected.expires_at()));
+    let tag = |record: &Record| format!("{:?}", record.principal_tag().map(|tag| *tag.as_bytes()));
+    compare("the principal tag", tag(found), tag(expected));
+    let length = |record: &Record| record.encoded_len().to_string();
+    compare("the length in bytes", length(found), length(expected));
+    if found.id() != expected.id() {
+        fields.push("it is a record of another session".to_owned());
+    }
+    if fields.is_empty() {
+        let (found, expected) = (found.to_bytes(), expected.to_bytes());
+        let at = found.iter().zip(&expected[..]).position(|(found, expected)| found != expected)?;
+        fields.push(format!("byte {at} of the record differs"));
+    }
+    Some(fields.join(", "))
+}
+
+pub(super) async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    // Give way first, so that what the future waits for has a chance to be ready at the next poll.
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }

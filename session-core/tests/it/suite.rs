@@ -4,6 +4,7 @@
 mod abilities;
 mod fault;
 mod faulty;
+mod writes;
 
 use std::{
     cell::Cell,
@@ -18,7 +19,10 @@ use session_core::{
     conformance::{self, FeedHarness, Harness},
 };
 
-use self::{fault::Fault, faulty::FaultyManager};
+use self::{
+    fault::{Fault, Verb},
+    faulty::FaultyManager,
+};
 use crate::memory::block_on;
 
 thread_local! {
@@ -98,8 +102,13 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("base::touch_is_clamped_to_the_absolute_deadline", Fault::TouchLeadsBeyondTheDeadline),
     ("base::touch_can_shorten", Fault::TouchOnlyExtends),
     ("base::touch_keeps_bytes_and_version", Fault::TouchCountsAsAPut),
-    ("base::parallel_puts_have_one_winner", Fault::ChecksFirstAndWritesLater),
+    ("base::parallel_puts_have_one_winner", Fault::LooksFirst(Verb::Put)),
     ("base::parallel_puts_leave_one_whole_record", Fault::WritesInTwoHalves),
+    ("base::a_get_is_one_step", Fault::LooksFirst(Verb::Get)),
+    ("base::a_create_is_one_step", Fault::LooksFirst(Verb::Create)),
+    ("base::a_put_is_one_step", Fault::LooksFirst(Verb::Put)),
+    ("base::a_touch_is_one_step", Fault::LooksFirst(Verb::Touch)),
+    ("base::a_remove_is_one_step", Fault::LooksFirst(Verb::Remove)),
     ("base::a_dropped_future_leaves_a_whole_record", Fault::RemovesBeforeItWrites),
     ("base::debug_hides_ids_and_bytes", Fault::DebugShowsIds),
     ("base::debug_hides_ids_and_bytes", Fault::DebugShowsBodies),
@@ -107,6 +116,7 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("sweep::sweep_removes_expired", Fault::SweepsNothing),
     ("sweep::sweep_keeps_live", Fault::SweepMissesTouches),
     ("sweep::sweep_twice_is_ok", Fault::SweepCountsTwice),
+    ("sweep::a_sweep_is_one_step", Fault::LooksFirst(Verb::Sweep)),
     ("list::listing_finds_every_session_of_a_tag", Fault::ListsFive),
     ("list::a_record_moves_to_the_tag_it_was_last_put_with", Fault::ListsByTheFirstTag),
     ("list::a_record_without_a_tag_is_only_scanned", Fault::ListsTheUntaggedForAll),
@@ -127,6 +137,30 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("shared::a_removal_is_seen_by_both", Fault::ReadsACopy),
     ("shared::recall_is_as_current_as_get", Fault::RecallsACopy),
     ("shared::puts_of_two_managers_have_one_winner", Fault::TheSecondReplacesAnyVersion),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Create),
+    ),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Get),
+    ),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Put),
+    ),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Remove),
+    ),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Sweep),
+    ),
+    (
+        "shared::a_call_of_one_manager_is_one_step_for_another",
+        Fault::LooksFirstBesideOthers(Verb::Touch),
+    ),
     ("durable::records_survive_a_new_manager", Fault::StoresApart),
     ("durable::removals_survive_a_new_manager", Fault::ARestartBringsBackRemoved),
     ("overlap::overlapping_requests_of_one_process", Fault::PutReplacesAnyVersion),
@@ -164,6 +198,17 @@ fn every_check_catches_the_manager_that_is_wrong_in_its_way() {
         );
     }
     assert!(unproven.is_empty(), "{unproven:#?}");
+}
+
+#[test]
+fn what_is_one_step_for_one_manager_alone_passes_for_one() {
+    for check in conformance::all::<Faulty>() {
+        for verb in [Verb::Create, Verb::Get, Verb::Put, Verb::Remove, Verb::Sweep, Verb::Touch] {
+            if check.name.ends_with("_is_one_step") {
+                assert!(passes(Fault::LooksFirstBesideOthers(verb), check), "{}", check.name);
+            }
+        }
+    }
 }
 
 #[test]

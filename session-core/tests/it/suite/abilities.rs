@@ -14,14 +14,26 @@ use session_core::{
 };
 
 use super::{
-    fault::Fault,
-    faulty::{FaultyManager, Store, locked},
+    fault::{Fault, Verb},
+    faulty::{FaultyManager, Store, give_way, locked},
 };
 
 #[async_trait]
 impl SweepSessions for FaultyManager {
     async fn sweep(&self) -> Result<Swept> {
+        let _turn = self.turn().await;
         let now = self.clock.now();
+        if self.looks_first(Verb::Sweep) {
+            let mut expired: Vec<_> = self.records().keys().copied().collect();
+            expired.retain(|id| self.live(&self.records(), id, &[]).is_none());
+            give_way().await;
+            for id in &expired {
+                self.records().remove(id);
+            }
+            let mut swept = Swept::default();
+            swept.removed = expired.len() as u64;
+            return Ok(swept);
+        }
         let mut swept = Swept::default();
         let mut records = self.records();
         let mut grudge = locked(&self.store.grudge);

@@ -6,7 +6,6 @@ pub(super) enum Fault {
     None,
     ARestartBringsBackRemoved,
     ChangesAByte,
-    ChecksFirstAndWritesLater,
     CreateReplaces,
     DebugShowsBodies,
     DebugShowsIds,
@@ -24,6 +23,10 @@ pub(super) enum Fault {
     ListsByTheFirstTag,
     ListsFive,
     ListsTheUntaggedForAll,
+    /// Looks, waits, and then does what it decided before.
+    LooksFirst(Verb),
+    /// The same, but no two calls of one manager at a time.
+    LooksFirstBesideOthers(Verb),
     LosesTheTag,
     OnlyTheFirstCanSweep,
     ProbeMissesTouches,
@@ -61,4 +64,15 @@ pub(super) enum Fault {
     TouchesAnyVersion,
     WritesInTwoHalves,
     WritesTheBodyNextDoorToo,
+}
+
+/// What a manager may do in two steps that has to be one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verb {
+    Create,
+    Get,
+    Put,
+    Remove,
+    Sweep,
+    Touch,
 }

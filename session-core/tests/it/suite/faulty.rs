@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
@@ -14,7 +17,7 @@ use session_core::{
     SweepSessions, Timestamp, Version, WatchChanges, WatchSessions,
 };
 
-use super::fault::Fault;
+use super::fault::{Fault, Verb};
 
 pub(super) type Records = BTreeMap<SessionId, Arc<Record>>;
 
@@ -25,6 +28,8 @@ pub(super) struct Store {
     /// What [`Fault`]s remember that a right manager forgets.
     pub(super) grudge: Mutex<Grudge>,
     pub(super) watchers: Mutex<HashMap<usize, Arc<dyn WatchChanges>>>,
+    /// Copies every write drops, of those that keep what they read too late.
+    pub(super) copies: Mutex<HashMap<SessionId, Arc<Record>>>,
 }
 
 #[derive(Default)]
@@ -44,7 +49,9 @@ pub(super) struct FaultyManager {
     pub(super) copies: Mutex<HashMap<SessionId, Arc<Record>>>,
     pub(super) probed: Mutex<HashMap<SessionId, Probe>>,
     pub(super) recalled: Mutex<HashMap<SessionId, Arc<Record>>>,
-    is_first: bool,
+    pub(super) is_first: bool,
+    /// Whether a call of this manager is under way, for those that are right for one manager.
+    is_busy: AtomicBool,
 }
 
 impl FaultyManager {
@@ -57,6 +64,7 @@ impl FaultyManager {
             probed: Mutex::default(),
             recalled: Mutex::default(),
             is_first: true,
+            is_busy: AtomicBool::new(false),
         }
     }
 
@@ -95,71 +103,34 @@ impl FaultyManager {
         })
     }
 
-    fn answer(&self, records: &Records, record: &Record, expect: Expect) -> Outcome {
-        let any_version = match self.fault {
-            Fault::PutReplacesAnyVersion => true,
-            Fault::TheSecondReplacesAnyVersion => !self.is_first,
-            _ => false,
-        };
-        let id = record.id();
-        let live = self.live(records, id, &[Fault::PutFindsExpired]);
-        match (expect, live) {
-            (Expect::Absent, None)
-                if self.has(Fault::ExpiredStandsInTheWay) && records.contains_key(id) =>
-            {
-                Outcome::Conflict
-            }
-            (Expect::Absent, None) => Outcome::Stored,
-            (Expect::Version(version), Some(live)) if live.version() == version => Outcome::Stored,
-            (Expect::Version(_), Some(_)) if any_version => Outcome::Stored,
-            (Expect::Absent, Some(_)) if self.has(Fault::CreateReplaces) => Outcome::Stored,
-            (_, Some(_)) => Outcome::Conflict,
-            (Expect::Version(_), None) if self.has(Fault::PutCreates) => Outcome::Stored,
-            (Expect::Version(_), None) => Outcome::Gone,
-        }
+    /// Whether a call of `verb` lets others in between its look and what it does then.
+    pub(super) fn looks_first(&self, verb: Verb) -> bool {
+        [Fault::LooksFirst(verb), Fault::LooksFirstBesideOthers(verb)].contains(&self.fault)
     }
 
-    /// What is written for `record`, over what is there.
-    fn written(&self, records: &Records, record: &Arc<Record>) -> Arc<Record> {
-        let old = records.get(record.id());
-        let mut bytes = record.to_bytes().to_vec();
-        match self.fault {
-            Fault::ChangesAByte => *bytes.last_mut().unwrap() ^= 1,
-            Fault::LosesTheTag => bytes[48..64].fill(0),
-            Fault::KeepsTextOnly => {
-                let text = String::from_utf8_lossy(record.sealed()).into_owned();
-                bytes.truncate(Record::HEADER_BYTES);
-                bytes.extend_from_slice(text.as_bytes());
-            }
-            Fault::LeavesTheOldTail => {
-                let tail = old.and_then(|old| old.sealed().get(record.sealed().len()..));
-                bytes.extend_from_slice(tail.unwrap_or_default());
-            }
-            _ => return Arc::clone(record),
+    /// Waits for the other calls of this manager, if it is right for one manager alone.
+    pub(super) async fn turn(&self) -> Option<Turn<'_>> {
+        if !matches!(self.fault, Fault::LooksFirstBesideOthers(_)) {
+            return None;
         }
-        Arc::new(Record::from_bytes(record.id(), bytes.into()).unwrap())
+        while self.is_busy.swap(true, Ordering::SeqCst) {
+            give_way().await;
+        }
+        Some(Turn(&self.is_busy))
     }
 
-    fn insert(&self, records: &mut Records, record: Arc<Record>) {
-        let id = *record.id();
-        {
-            let mut grudge = locked(&self.store.grudge);
-            grudge.first_tags.entry(id).or_insert(record.principal_tag());
-            grudge.put_deadlines.insert(id, record.expires_at());
+    /// As a cache answers that keeps what it read, whatever was written meanwhile.
+    async fn get_and_keep(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let now = self.clock.now();
+        if let Some(copy) = locked(&self.store.copies).get(id).filter(|it| !it.is_expired(now)) {
+            return Ok(Some(Arc::clone(copy)));
         }
-        if self.has(Fault::WritesTheBodyNextDoorToo)
-            && let Some((other, there)) = records.iter_mut().find(|(other, _)| **other != id)
-        {
-            let bytes = [&there.header_bytes()[..], &record.sealed()[..]].concat();
-            *there = Arc::new(Record::from_bytes(other, bytes.into()).unwrap());
+        let found = self.live(&self.records(), id, &[]).cloned();
+        give_way().await;
+        if let Some(found) = &found {
+            locked(&self.store.copies).insert(*id, Arc::clone(found));
         }
-        records.insert(id, record);
-        self.forget(&id);
-    }
-
-    fn forget(&self, id: &SessionId) {
-        locked(&self.copies).remove(id);
-        locked(&self.probed).remove(id);
+        Ok(found)
     }
 
     /// As a cache answers, which forgets a little when it should forget all.
@@ -192,6 +163,10 @@ impl SessionManager for FaultyManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let _turn = self.turn().await;
+        if self.looks_first(Verb::Get) {
+            return self.get_and_keep(id).await;
+        }
         if matches!(self.fault, Fault::ForgetsNothing | Fault::KeepsWhatItReadBeforeForget) {
             return self.get_from_copies(id).await;
         }
@@ -229,47 +204,8 @@ impl SessionManager for FaultyManager {
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        if self.has(Fault::RefusesLargeOnes) && record.encoded_len() > 64 * 1024 {
-            return Err(session_core::Error::new(
-                session_core::ErrorKind::TooLarge,
-                "faulty",
-                "larger than 64 KiB",
-            ));
-        }
-        let half = {
-            let mut records = self.records();
-            let outcome = self.answer(&records, record, expect);
-            if outcome != Outcome::Stored {
-                return Ok(outcome);
-            }
-            let is_late = record.is_expired(self.clock.now());
-            if is_late && self.has(Fault::DropsWhatComesLate) {
-                return Ok(Outcome::Stored);
-            }
-            let written = self.written(&records, record);
-            match self.fault {
-                Fault::ChecksFirstAndWritesLater => written,
-                Fault::RemovesBeforeItWrites => {
-                    records.remove(record.id());
-                    written
-                }
-                Fault::WritesInTwoHalves => {
-                    let half = halved(records.get(record.id()), record);
-                    self.insert(&mut records, half);
-                    written
-                }
-                _ => {
-                    self.insert(&mut records, written);
-                    drop(records);
-                    self.told(record.id());
-                    return Ok(Outcome::Stored);
-                }
-            }
-        };
-        give_way().await;
-        self.insert(&mut self.records(), half);
-        self.told(record.id());
-        Ok(Outcome::Stored)
+        let _turn = self.turn().await;
+        self.write(record, expect).await
     }
 
     async fn touch(
@@ -278,60 +214,13 @@ impl SessionManager for FaultyManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        {
-            let mut records = self.records();
-            let live = self.live(&records, id, &[Fault::TouchFindsExpired]).cloned();
-            let Some(live) = live else {
-                let says_touched = self.has(Fault::SaysTouchedOfNothing);
-                return Ok(if says_touched { Outcome::Stored } else { Outcome::Gone });
-            };
-            if live.version() != version && !self.has(Fault::TouchesAnyVersion) {
-                return Ok(Outcome::Conflict);
-            }
-            let touched = match self.fault {
-                Fault::TouchDoesNothing => Arc::clone(&live),
-                Fault::TouchOnlyExtends => {
-                    Arc::new(live.with_expires_at(expires_at.max(live.expires_at())))
-                }
-                Fault::TouchCountsAsAPut => {
-                    let mut bytes = live.with_expires_at(expires_at).to_bytes().to_vec();
-                    bytes[32..40].copy_from_slice(&live.version().next().get().to_le_bytes());
-                    Arc::new(Record::from_bytes(id, bytes.into())?)
-                }
-                _ => Arc::new(live.with_expires_at(expires_at)),
-            };
-            if self.has(Fault::TouchLeadsBeyondTheDeadline) && expires_at > live.deadline() {
-                locked(&self.store.grudge).immortal.insert(*id);
-            }
-            records.insert(*id, touched);
-            self.forget(id);
-        }
-        if !self.has(Fault::TellsNothingOfTouches) {
-            self.told(id);
-        }
-        Ok(Outcome::Stored)
+        let _turn = self.turn().await;
+        self.move_deadline(id, version, expires_at).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        {
-            let mut records = self.records();
-            let live = self.live(&records, id, &[Fault::RemoveFindsExpired]).cloned();
-            let Some(live) = live else {
-                let says_removed = self.has(Fault::SaysRemovedOfNothing);
-                return Ok(if says_removed { Removal::Removed } else { Removal::Gone });
-            };
-            let is_another = only.is_some_and(|version| live.version() != version);
-            if is_another && !self.has(Fault::RemovesAnyVersion) {
-                return Ok(Removal::Conflict);
-            }
-            if !self.has(Fault::RemovesNothing) {
-                records.remove(id);
-                locked(&self.store.grudge).removed.push(live);
-            }
-            self.forget(id);
-        }
-        self.told(id);
-        Ok(Removal::Removed)
+        let _turn = self.turn().await;
+        self.take_away(id, only).await
     }
 
     fn sweeping(&self) -> Option<&dyn SweepSessions> {
@@ -374,20 +263,17 @@ impl fmt::Debug for FaultyManager {
     }
 }
 
-/// `record` with the second half of its body as it was in `old`.
-fn halved(old: Option<&Arc<Record>>, record: &Arc<Record>) -> Arc<Record> {
-    let Some(old) = old else { return Arc::clone(record) };
-    let mut bytes = record.to_bytes().to_vec();
-    let at = Record::HEADER_BYTES + record.sealed().len() / 2;
-    let rest = old.to_bytes();
-    let rest = rest.get(at..).unwrap_or_default();
-    let end = bytes.len().min(at + rest.len());
-    bytes[at..end].copy_from_slice(&rest[..end - at]);
-    Arc::new(Record::from_bytes(record.id(), bytes.into()).unwrap())
+/// A call of a manager that makes one at a time.
+pub(super) struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Lets others go first.
-async fn give_way() {
+pub(super) async fn give_way() {
     let mut has_yielded = false;
     std::future::poll_fn(|context| {
         if std::mem::replace(&mut has_yielded, true) {
