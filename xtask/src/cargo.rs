@@ -34,7 +34,8 @@ pub(crate) fn cargo_of(version: &str) -> Command {
     command
 }
 
-fn at_the_top(mut command: Command) -> Command {
+/// In the folder of the workspace, without what cargo says of this package.
+pub(crate) fn at_the_top(mut command: Command) -> Command {
     command.current_dir(root());
     // Cargo told this program about its own package. Build scripts that ask for the same names (that
     // of ring does) would run again at every change between `cargo xtask` and a plain cargo call.

@@ -1,8 +1,12 @@
-//! `cargo xtask demo`, `crash`, `hammer` and `peers`: programs that are built and become this one.
+//! `cargo xtask demo`, `crash`, `hammer`, `peers` and `bench`: programs that are built and become this one.
 
 use std::process::Command;
 
-use crate::cargo::{cargo, workspace};
+use crate::{
+    cargo::{at_the_top, cargo, workspace},
+    needs::{REDIS, WRK, provide},
+    parts::{Part, Tests},
+};
 
 /// Serves the demo site until it is told to end.
 pub(crate) fn demo(flags: &[String]) -> Result<(), String> {
@@ -29,6 +33,27 @@ pub(crate) fn peers(flags: &[String]) -> Result<(), String> {
         .arg(target)
         .arg("--")
         .args(flags);
+    become_it(command)
+}
+
+/// Measures what is asked for, and makes a report of it.
+pub(crate) fn bench(args: &[String]) -> Result<(), String> {
+    let named = |name: &str| args.iter().any(|arg| arg == name);
+    if named("http") || args.iter().all(|arg| ["--quick", "--fresh"].contains(&arg.as_str())) {
+        let tools = if named("--quick") { &[WRK][..] } else { &[WRK, REDIS] };
+        let servers = Part { name: "http", package: "peers", tests: Tests::All, tools };
+        provide(&[&servers], |_| {
+            "or measure the rest with\n\n    cargo xtask bench limits scale".to_owned()
+        })?;
+    }
+    let (_, target) = workspace()?;
+    let built = cargo().args(["build", "--quiet", "--package", "report"]).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err("the program that measures does not build".to_owned());
+    }
+    // Not by `cargo run`: what cargo says of the package would reach the builds it starts.
+    let mut command = at_the_top(Command::new(target.join("debug/report")));
+    command.args(args);
     become_it(command)
 }
 

@@ -4,7 +4,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
-mod bench;
 mod cargo;
 mod examples;
 mod fuzz;
@@ -43,7 +42,7 @@ fn main() -> ExitCode {
     let done = match command.as_deref() {
         Some("test") => test::run(&args),
         Some("demo") => examples::demo(&args),
-        Some("bench") => bench::run(&args),
+        Some("bench") => examples::bench(&args),
         Some("crash") => examples::crash(&args),
         Some("ready") => ready::run(&args),
         Some("peers") => examples::peers(&args),

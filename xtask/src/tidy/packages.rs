@@ -22,6 +22,7 @@ const FOR_TESTS: &[(&str, &[&str])] = &[
     ("testkit", &["session-core"]),
     ("counts", &["session-core", "session-cache", "session-actix"]),
     ("fuzz-targets", &["session-core", "session-fs", "session-cache", "session-actix"]),
+    ("report", &[]),
     ("scale", &["session-core", "session-fs", "session-cache"]),
     ("xtask", &[]),
 ];

@@ -1,8 +1,12 @@
-//! `cargo xtask bench`: measures, and makes one report of it.
+//! `report [--quick] [--fresh] [PART|CRATE..]`: measures, and makes one report of it.
 //!
 //! Three parts: the criterion benchmarks of all crates, the servers under load, and stores of many
 //! sessions. Each cell that was measured is kept in a file, so that an interrupted run goes on
 //! where it was.
+//!
+//! `cargo xtask bench` runs it, and installs what it needs before.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that measures prints")]
 
 mod cells;
 mod criterion;
@@ -15,42 +19,49 @@ mod report;
 mod scale;
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Duration,
 };
+
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use self::{
     cells::Cells, http::Load, machine::Machine, plan::Plan, program::build, progress::Progress,
 };
-use crate::{
-    cargo::workspace,
-    needs::{REDIS, WRK, provide},
-    parts::{Part, Tests},
-};
+
+fn main() -> ExitCode {
+    match run(env::args().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."))
+}
+
+/// The names of the benchmarks of a package.
+fn benches(package: &Package) -> impl Iterator<Item = &str> {
+    package.targets.iter().filter(|it| it.is_bench()).map(|it| &*it.name)
+}
 
 /// Measures what `args` ask for: everything, one part, or the benchmarks of some crates.
-pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let (packages, target) = workspace()?;
+fn run(args: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut cargo = MetadataCommand::new();
+    let metadata = cargo.current_dir(root()).no_deps().exec().map_err(|it| it.to_string())?;
+    let Metadata { packages, target_directory: target, .. } = metadata;
+    let target = target.into_std_path_buf();
     let plan = Plan::new(args, &packages)?;
     let results = target.join("criterion");
     if plan.only_crates {
-        println!(
-            "\n{}",
-            report::as_markdown(&criterion::table(criterion::measure(&plan, &results)?))
-        );
+        println!("\n{}", criterion::table(criterion::measure(&plan, &results)?));
         return Ok(());
-    }
-    if plan.http {
-        let servers = Part {
-            name: "http",
-            package: "peers",
-            tests: Tests::All,
-            tools: if plan.quick { &[WRK] } else { &[WRK, REDIS] },
-        };
-        provide(&[&servers], |_| {
-            "or measure the rest with\n\n    cargo xtask bench limits scale".to_owned()
-        })?;
     }
     // Before the sources are looked at: cargo may have to write a lock file.
     build(&plan, &target)?;
@@ -73,7 +84,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
     let stores = scale::complete(&plan, &data, &mut cells, &mut step)?;
     let report = report::write(&folder, &plan, &machine, &cells)?;
-    println!("\n{}\n{}\n{}", report.ratios, report.html.display(), report.markdown.display());
+    println!("\n{}\n{}", report.ratios, report.file.display());
     if let Some(stores) = stores {
         println!("\nThat is all. The files of the stores are being removed.");
         stores.end()?;

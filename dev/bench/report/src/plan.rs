@@ -1,6 +1,9 @@
 //! What a run is asked for.
 
-use crate::cargo::Package;
+use cargo_metadata::Package;
+use lexopt::{Arg, Parser, ValueExt as _};
+
+use crate::benches;
 
 /// The form and the parts of a run.
 #[derive(Debug)]
@@ -25,27 +28,29 @@ const PARTS: [&str; 3] = ["limits", "http", "scale"];
 const QUICK: &str = "http";
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(args: &[String], packages: &'a [Package]) -> Result<Self, String> {
+    pub(crate) fn new(
+        args: impl Iterator<Item = String>,
+        packages: &'a [Package],
+    ) -> Result<Self, String> {
         let with_benches: Vec<_> =
-            packages.iter().filter(|package| !package.targets("bench").is_empty()).collect();
+            packages.iter().filter(|package| benches(package).next().is_some()).collect();
         let (mut quick, mut fresh, mut named, mut parts) = (false, false, Vec::new(), Vec::new());
-        for arg in args {
-            if arg == "--quick" {
-                quick = true;
-            } else if arg == "--fresh" {
-                fresh = true;
-            } else if PARTS.contains(&arg.as_str()) {
-                parts.push(arg.as_str());
-            } else if let Some(package) = with_benches.iter().find(|it| it.name() == arg) {
-                named.push(*package);
-            } else {
-                let crates: Vec<_> = with_benches.iter().map(|it| it.name()).collect();
-                return Err(format!(
-                    "`{arg}` is neither a part, which are {}, nor a crate with benchmarks, which \
-                     are {}",
-                    PARTS.join(", "),
-                    crates.join(", ")
-                ));
+        let mut args = Parser::from_args(args);
+        while let Some(arg) = args.next().map_err(|it| it.to_string())? {
+            match arg {
+                Arg::Long("quick") => quick = true,
+                Arg::Long("fresh") => fresh = true,
+                Arg::Value(name) => {
+                    let name = name.string().map_err(|it| it.to_string())?;
+                    if let Some(part) = PARTS.into_iter().find(|it| *it == name) {
+                        parts.push(part);
+                    } else if let Some(it) = with_benches.iter().find(|it| *it.name == *name) {
+                        named.push(*it);
+                    } else {
+                        return Err(unknown(&name, &with_benches));
+                    }
+                }
+                other => return Err(other.unexpected().to_string()),
             }
         }
         if !named.is_empty() && !parts.is_empty() {
@@ -77,25 +82,38 @@ impl<'a> Plan<'a> {
     }
 }
 
+fn unknown(name: &str, with_benches: &[&Package]) -> String {
+    let crates: Vec<_> = with_benches.iter().map(|it| it.name.as_str()).collect();
+    format!(
+        "`{name}` is neither a part, which are {}, nor a crate with benchmarks, which are {}",
+        PARTS.join(", "),
+        crates.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use cargo_metadata::Package;
+    use serde_json::json;
+
     use super::Plan;
-    use crate::{cargo::Package, json::Json};
 
     fn packages() -> Vec<Package> {
         let package = |name: &str, kind: &str| {
-            let text =
-                format!(r#"{{"name":"{name}","targets":[{{"name":"x","kind":["{kind}"]}}]}}"#);
-            Package(Json::parse(&text).expect("JSON"))
+            let target = json!({"name": "x", "kind": [kind], "src_path": "x.rs"});
+            serde_json::from_value(json!({
+                "name": name, "version": "0.1.0", "id": name, "dependencies": [], "features": {},
+                "manifest_path": "Cargo.toml", "targets": [target],
+            }))
+            .expect("a package")
         };
         vec![package("one", "bench"), package("two", "bench"), package("none", "lib")]
     }
 
     /// Whether only crates are measured, how many, and whether servers and scale are.
     fn plan(args: &[&str]) -> Result<(bool, usize, bool, bool), String> {
-        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let packages = packages();
-        let plan = Plan::new(&args, &packages)?;
+        let plan = Plan::new(args.iter().map(|arg| (*arg).to_owned()), &packages)?;
         Ok((plan.only_crates, plan.packages.len(), plan.http, plan.scale))
     }
 

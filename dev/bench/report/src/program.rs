@@ -1,13 +1,15 @@
 //! The programs that measure.
 
 use std::{
+    env,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use super::plan::Plan;
-use crate::cargo::{Package, cargo};
+use cargo_metadata::Package;
+
+use super::{benches, plan::Plan, root};
 
 /// Builds all that is to be measured, so that no compiler runs beside a measurement.
 pub(crate) fn build(plan: &Plan<'_>, target: &Path) -> Result<(), String> {
@@ -24,6 +26,13 @@ pub(crate) fn build(plan: &Plan<'_>, target: &Path) -> Result<(), String> {
         done(bench(plan, &plan.packages).arg("--no-run"))?;
     }
     Ok(())
+}
+
+/// The cargo that built this program, in the folder of the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }
 
 const PEERS: &str = "dev/bench/peers/Cargo.toml";
@@ -54,9 +63,9 @@ pub(crate) fn bench(plan: &Plan<'_>, packages: &[&Package]) -> Command {
     let mut command = plain();
     command.args(["bench", "--all-features"]);
     for package in &plan.packages {
-        command.args(["--package", package.name()]);
+        command.args(["--package", &package.name]);
     }
-    for bench in packages.iter().flat_map(|package| package.targets("bench")) {
+    for bench in packages.iter().flat_map(|package| benches(package)) {
         command.args(["--bench", bench]);
     }
     command

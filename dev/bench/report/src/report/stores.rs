@@ -1,7 +1,7 @@
 //! The part of the report about stores of few and of very many sessions.
 
 use super::document::{Bar, Block, Chart, Section, Table, grouped};
-use crate::bench::{cells::Cells, criterion::time};
+use crate::{cells::Cells, criterion::time};
 
 pub(crate) fn section(cells: &Cells) -> Option<Section> {
     let found = read(cells);
@@ -90,7 +90,7 @@ mod tests {
     use std::{env, fs, process};
 
     use super::{Block, Cells, section};
-    use crate::bench::cells::values;
+    use crate::cells::values;
 
     #[test]
     fn stores_are_listed_from_few_sessions_to_many() {

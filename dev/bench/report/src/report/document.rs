@@ -1,5 +1,7 @@
 //! What a report is made of, whatever it is written as.
 
+use std::fmt;
+
 /// A part of a report under a heading.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
@@ -26,6 +28,16 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(words: usize, head: &[&str]) -> Self {
         Self { head: head.iter().map(|it| (*it).to_owned()).collect(), words, rows: Vec::new() }
+    }
+}
+
+/// As Markdown.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = |at| if at < self.words { "---" } else { "---:" };
+        writeln!(f, "| {} |", self.head.join(" | "))?;
+        writeln!(f, "| {} |", (0..self.head.len()).map(rule).collect::<Vec<_>>().join(" | "))?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "| {} |", row.join(" | ")))
     }
 }
 

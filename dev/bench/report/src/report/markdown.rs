@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::document::{Block, Section, Table};
+use super::document::{Block, Section};
 
 pub(crate) fn page(title: &str, sections: &[Section]) -> String {
     let mut text = format!("# {title}\n");
@@ -12,7 +12,7 @@ pub(crate) fn page(title: &str, sections: &[Section]) -> String {
             text.push('\n');
             match block {
                 Block::Text(line) => text.push_str(line),
-                Block::Table(it) => text.push_str(table(it).trim_end()),
+                Block::Table(it) => text.push_str(it.to_string().trim_end()),
                 Block::Chart(it) => {
                     let _ = write!(text, "![{}]({}.svg)", it.title, it.name);
                 }
@@ -23,23 +23,15 @@ pub(crate) fn page(title: &str, sections: &[Section]) -> String {
     text
 }
 
-pub(crate) fn table(table: &Table) -> String {
-    let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let rule = |at| if at < table.words { "---" } else { "---:" }.to_owned();
-    let rule: Vec<_> = (0..table.head.len()).map(rule).collect();
-    let rows: String = table.rows.iter().map(|cells| row(cells)).collect();
-    format!("{}{}{rows}", row(&table.head), row(&rule))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Block, Section, Table, page, table};
+    use super::{super::document::Table, Block, Section, page};
 
     #[test]
     fn words_are_left_and_figures_are_right() {
         let mut it = Table::new(1, &["store", "get"]);
         it.rows.push(vec!["fs".to_owned(), "1.5".to_owned()]);
-        assert_eq!(table(&it), "| store | get |\n| --- | ---: |\n| fs | 1.5 |\n");
+        assert_eq!(it.to_string(), "| store | get |\n| --- | ---: |\n| fs | 1.5 |\n");
         let section =
             Section { title: "Stores".to_owned(), blocks: vec![Block::Text("All.".to_owned())] };
         assert_eq!(page("Report", &[section]), "# Report\n\n## Stores\n\nAll.\n");

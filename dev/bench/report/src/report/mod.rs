@@ -1,19 +1,18 @@
-//! The report: what was measured, in one page and one Markdown file, with its pictures.
+//! The report: what was measured, in one Markdown file with its pictures.
 
 mod beside;
+mod chart;
 mod document;
-mod html;
 mod markdown;
 mod servers;
 mod stores;
-mod svg;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::{document::Table, markdown::table as as_markdown};
+pub(crate) use self::document::Table;
 
 use self::document::{Block, Section};
 use super::{cells::Cells, criterion, machine::Machine, plan::Plan};
@@ -21,8 +20,7 @@ use super::{cells::Cells, criterion, machine::Machine, plan::Plan};
 /// What was written.
 #[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) html: PathBuf,
-    pub(crate) markdown: PathBuf,
+    pub(crate) file: PathBuf,
     /// The table of ratios, as Markdown; nothing if the servers were not measured.
     pub(crate) ratios: String,
 }
@@ -51,21 +49,16 @@ pub(crate) fn write(
         let line = format!("**Not measured in this run:** {}.", missing.join(", "));
         sections[0].blocks.push(Block::Text(line));
     }
-    let title = "What sessions cost";
-    let save = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok::<_, String>(path)
-    };
     for block in sections.iter().flat_map(|section| &section.blocks) {
-        if let Block::Chart(chart) = block {
-            save(&format!("{}.svg", chart.name), &svg::chart(chart))?;
+        if let Block::Chart(it) = block {
+            chart::draw(it, &folder.join(format!("{}.svg", it.name)))?;
         }
     }
-    let html = save("report.html", &html::page(title, &sections))?;
-    let markdown = save("report.md", &markdown::page(title, &sections))?;
-    let ratios = if servers.is_empty() { String::new() } else { markdown::table(&ratios) };
-    Ok(Report { html, markdown, ratios })
+    let file = folder.join("report.md");
+    fs::write(&file, markdown::page("What sessions cost", &sections))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let ratios = if servers.is_empty() { String::new() } else { ratios.to_string() };
+    Ok(Report { file, ratios })
 }
 
 fn about(plan: &Plan<'_>, machine: &Machine) -> Section {

@@ -7,13 +7,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use cargo_metadata::Package;
+use serde_json::Value;
+
 use super::{
     cells::Cells,
     plan::Plan,
     program::{bench, done},
     report::Table,
 };
-use crate::{cargo::Package, json::Json};
+use crate::benches;
 
 /// Runs the benchmarks of the crates of a plan.
 pub(crate) fn measure(plan: &Plan<'_>, results: &Path) -> Result<Vec<Median>, String> {
@@ -33,11 +36,11 @@ pub(crate) fn complete(
 ) -> Result<(), String> {
     for package in missing(plan, cells) {
         for it in run(plan, package, results)? {
-            let key = ["median", package.name(), &it.group, &it.function, &it.value];
+            let key = ["median", &package.name, &it.group, &it.function, &it.value];
             cells.add(&key, &[("nanoseconds".to_owned(), it.nanoseconds)])?;
         }
-        cells.add(&[CRATE, package.name()], &[("benchmarks".to_owned(), 1.0)])?;
-        step(expected_of(package, plan), &format!("benchmarks of {}", package.name()));
+        cells.add(&[CRATE, &package.name], &[("benchmarks".to_owned(), 1.0)])?;
+        step(expected_of(package, plan), &format!("benchmarks of {}", &package.name));
     }
     Ok(())
 }
@@ -47,7 +50,7 @@ const CRATE: &str = "crate";
 
 fn missing<'a>(plan: &Plan<'a>, cells: &Cells) -> Vec<&'a Package> {
     let packages = plan.packages.iter().copied();
-    packages.filter(|package| !cells.has(&[CRATE, package.name()])).collect()
+    packages.filter(|package| !cells.has(&[CRATE, &package.name])).collect()
 }
 
 /// How long the crates that are missing are thought to take, each.
@@ -59,7 +62,7 @@ pub(crate) fn expected(plan: &Plan<'_>, cells: &Cells) -> Vec<Duration> {
 /// Each target of benchmarks takes about as long as another.
 fn expected_of(package: &Package, plan: &Plan<'_>) -> Duration {
     let each = Duration::from_secs(if plan.quick { 8 } else { 20 });
-    package.targets("bench").iter().map(|_| each).sum()
+    benches(package).map(|_| each).sum()
 }
 
 /// What `complete` has kept.
@@ -94,7 +97,7 @@ fn run(plan: &Plan<'_>, package: &Package, results: &Path) -> Result<Vec<Median>
     let mut medians = Vec::new();
     collect(results, started, &mut medians)?;
     if medians.is_empty() {
-        return Err(format!("no benchmark of {} left a result", package.name()));
+        return Err(format!("no benchmark of {} left a result", &package.name));
     }
     Ok(medians)
 }
@@ -139,15 +142,15 @@ fn collect(folder: &Path, started: SystemTime, medians: &mut Vec<Median>) -> Res
     Ok(())
 }
 
-fn read_json(file: &Path) -> Result<Json, String> {
+fn read_json(file: &Path) -> Result<Value, String> {
     let text = fs::read_to_string(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    Json::parse(&text).ok_or_else(|| format!("{} is no JSON", file.display()))
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-fn median(identity: &Json, estimates: &Json) -> Option<Median> {
-    let name = |key| identity.get(key).and_then(Json::text).unwrap_or_default().to_owned();
-    let nanoseconds = estimates.get("median")?.get("point_estimate")?.number()?;
+fn median(identity: &Value, estimates: &Value) -> Option<Median> {
+    let name = |key| identity[key].as_str().unwrap_or_default().to_owned();
+    let nanoseconds = estimates["median"]["point_estimate"].as_f64()?;
     let (group, mut function, mut value) =
         (name("group_id"), name("function_id"), name("value_str"));
     if function.is_empty() {
@@ -202,7 +205,7 @@ pub(crate) fn time(nanoseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Json, Median, median, table, time};
+    use super::{Median, median, table, time};
 
     fn of(group: &str, function: &str, value: &str, nanoseconds: f64) -> Median {
         let [group, function, value] = [group, function, value].map(str::to_owned);
@@ -214,7 +217,7 @@ mod tests {
         let identity =
             r#"{"group_id":"get","function_id":"fs","value_str":null,"throughput":null}"#;
         let estimates = r#"{"mean":{"point_estimate":9.0},"median":{"point_estimate":7.5}}"#;
-        let read = |text| Json::parse(text).expect("JSON");
+        let read = |text| serde_json::from_str(text).expect("JSON");
         let found = median(&read(identity), &read(estimates));
         assert_eq!(found, Some(of("get", "fs", "", 7.5)));
     }
@@ -223,7 +226,7 @@ mod tests {
     fn a_parameter_alone_is_what_is_compared() {
         let identity = r#"{"group_id":"hit","function_id":null,"value_str":"moka"}"#;
         let estimates = r#"{"median":{"point_estimate":7.5}}"#;
-        let read = |text| Json::parse(text).expect("JSON");
+        let read = |text| serde_json::from_str(text).expect("JSON");
         let found = median(&read(identity), &read(estimates));
         assert_eq!(found, Some(of("hit", "moka", "", 7.5)));
     }

@@ -4,7 +4,7 @@ use super::{
     beside,
     document::{Bar, Block, Chart, Section, Table, grouped},
 };
-use crate::bench::{
+use crate::{
     cells::{Cells, median},
     http::{HANDLERS, TURNS},
 };
@@ -191,7 +191,7 @@ pub(crate) mod tests {
     use std::{env, fs, process};
 
     use super::{Cells, Figures, Server, ratios, read};
-    use crate::bench::cells::values;
+    use crate::cells::values;
 
     pub(crate) fn server(
         name: &str,

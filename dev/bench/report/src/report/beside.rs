@@ -4,7 +4,7 @@ use super::{
     document::{Block, Table},
     servers::Server,
 };
-use crate::bench::http::HANDLERS;
+use crate::http::HANDLERS;
 
 /// A table of all pairs, and the places where one of ours is behind.
 pub(crate) fn blocks(servers: &[Server]) -> Vec<Block> {

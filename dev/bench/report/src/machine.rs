@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::cargo::{cargo, root};
+use crate::{program::cargo, root};
 
 /// The machine, the sources and the day.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Machine {
         let disk = disk.as_ref().and_then(|text| text.lines().nth(1)).map(str::to_owned);
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
         let others = said("git", &["status", "--porcelain"]).unwrap_or_default();
-        let changes = changes(&root());
+        let changes = changes(root());
         Ok(Self {
             date: said("date", &["--utc", "+%Y-%m-%d"]).unwrap_or_else(|| "unknown".to_owned()),
             hardware: format!(
@@ -63,7 +63,7 @@ impl Machine {
 
 /// What a program prints, in the folder of the workspace; `None` if it is not there or fails.
 fn said(program: &str, args: &[&str]) -> Option<String> {
-    let output = printed(&root(), program, args)?;
+    let output = printed(root(), program, args)?;
     Some(String::from_utf8_lossy(&output).trim().to_owned())
 }
 
