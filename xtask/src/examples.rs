@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `crash`, `hammer`, `peers` and `bench`: programs that are built and become this one.
+//! `cargo xtask demo`, `crash`, `hammer`, `peers` and `bench`: programs that replace this one.
 
 use std::process::Command;
 
