@@ -1,16 +1,17 @@
 //! The cache behind the manager: hits, loads and writes.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use session_core::{
     Clock, Expect, Outcome, Record, Removal, Result, SessionId, SessionManager, Timestamp, Version,
 };
 
 use crate::{
-    Coherence, error,
+    Coherence,
+    error::{self, SharedError},
     feed::Feed,
-    flight::Landed,
-    table::{Found, RecordTable, Shard, Start, Ticket, Written},
+    shared_call::{PATIENCE, SharedResult},
+    table::{Found, Loaded, RecordTable, Shard, Start, Ticket, Written},
     touches::Touches,
 };
 
@@ -22,23 +23,80 @@ pub(crate) struct Cache {
     pub(crate) table: Arc<RecordTable>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) feed: Option<Arc<Feed>>,
-    pub(crate) touches: Touches,
+    pub(crate) touches: Arc<Touches>,
 }
 
-/// What the parent says of a record that is at hand.
-pub(crate) enum Confirmed {
+/// What the parent says of a cached record.
+enum Confirmed {
     /// It is current, or was but for its deadline.
     Current(Arc<Record>),
     /// Nothing is stored any more.
     Gone,
-    /// Another version is stored.
-    Replaced,
+    /// Another version is stored, or the parent cannot be asked: the record has to be loaded.
+    Unconfirmed,
 }
 
 impl Cache {
-    /// What the clock shows, for a request that begins: a feed that is late by then has emptied the
-    /// table.
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The cached record, or that of the parent.
+    pub(crate) async fn get(self: &Arc<Self>, id: &SessionId) -> Result<Option<Arc<Record>>> {
+        let shard = self.table.shard(id);
+        let mut first = true;
+        // A load that began before this request may have read a record that was replaced before it.
+        // Once one such load has ended, every load that is met after it began later than this
+        // request.
+        let mut waited = false;
+        loop {
+            let now = self.now();
+            let (start, uncertain) = shard.start(
+                id,
+                first,
+                now,
+                |found| self.usable(found, now),
+                |began| self.joinable(began, now),
+                |ticket| Box::pin(Load::new(self, id, ticket, now).run()),
+            );
+            let hit = mem::take(&mut first) && matches!(start, Start::Hit(_));
+            let confirm = uncertain || self.coherence == Coherence::Checked;
+            let record = match start {
+                // Its deadline was compared with the time of this call: no waiting lies between.
+                Start::Hit(record) if !confirm => return Ok(Some(record)),
+                Start::Hit(record) => record,
+                Start::Begin(load) => {
+                    let loaded = load.await.map_err(SharedError::into_error)?;
+                    return Ok(loaded.and_then(|record| self.live(record)));
+                }
+                Start::Join(load) => {
+                    let earlier = !mem::replace(&mut waited, true);
+                    match load.await {
+                        Ok(Some(record)) if earlier && confirm => record,
+                        Ok(None) if earlier && confirm => continue,
+                        Ok(loaded) => return Ok(loaded.and_then(|record| self.live(record))),
+                        // An attempt of earlier requests failed: this one makes its own.
+                        Err(_) if earlier => continue,
+                        Err(error) => return Err(error.into_error()),
+                    }
+                }
+            };
+            let confirmed = self.confirm(shard, record).await?;
+            if hit && !matches!(confirmed, Confirmed::Current(_)) {
+                shard.was_a_miss();
+            }
+            match confirmed {
+                Confirmed::Current(record) => return Ok(self.live(record)),
+                Confirmed::Gone => return Ok(None),
+                Confirmed::Unconfirmed => {}
+            }
+        }
+    }
+
+    /// The cached record, if it may be used without waiting.
+    pub(crate) fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let now = self.now();
+        self.table.shard(id).recall(id, |found| self.usable(found, now))
+    }
+
+    /// The time at which a request begins. A feed that is late by then has emptied the table.
+    fn now(&self) -> Timestamp {
         let now = self.clock.now();
         if let Some(feed) = &self.feed {
             feed.check(now);
@@ -46,8 +104,8 @@ impl Cache {
         now
     }
 
-    /// Whether an entry may be used, as far as that can be told without the parent.
-    pub(crate) fn usable(&self, found: &Found, now: Timestamp) -> bool {
+    /// Whether an entry may be used, as far as that is known without the parent.
+    fn usable(&self, found: &Found, now: Timestamp) -> bool {
         !found.record.is_expired(now)
             && match self.coherence {
                 Coherence::MaxAge(age) => now.saturating_since(self.table.since_when(found)) < age,
@@ -60,8 +118,8 @@ impl Cache {
         self.feed.as_ref().is_none_or(|feed| feed.is_whole(now))
     }
 
-    /// Whether a request may wait for a load that began before it: not if what changed since would
-    /// not have been told, nor if the parent seems to have forgotten about the load.
+    /// Whether a request may wait for a load that began before it. Not if a change since then would
+    /// have gone unnoticed, nor if the parent seems to have forgotten the load.
     fn joinable(&self, began: Timestamp, now: Timestamp) -> bool {
         let since = now.saturating_since(began);
         since < PATIENCE
@@ -72,16 +130,19 @@ impl Cache {
     }
 
     /// Asks the parent whether `record` is current.
-    pub(crate) async fn confirm(&self, shard: &Shard, record: Arc<Record>) -> Result<Confirmed> {
-        let probing = self.parent.probing().ok_or_else(error::cannot_probe)?;
+    async fn confirm(&self, shard: &Shard, record: Arc<Record>) -> Result<Confirmed> {
+        let Some(probing) = self.parent.probing() else {
+            shard.discard(&record, false);
+            return Ok(Confirmed::Unconfirmed);
+        };
         let began = self.clock.now();
         let Some(probe) = probing.probe(record.id()).await? else {
-            shard.discard(&record);
+            shard.discard(&record, true);
             return Ok(Confirmed::Gone);
         };
         if probe.version != record.version() {
-            shard.discard(&record);
-            return Ok(Confirmed::Replaced);
+            shard.discard(&record, false);
+            return Ok(Confirmed::Unconfirmed);
         }
         if probe.expires_at == record.expires_at() {
             return Ok(Confirmed::Current(record));
@@ -91,153 +152,129 @@ impl Cache {
         Ok(Confirmed::Current(touched))
     }
 
-    /// Gets a record of which nothing usable was found: from a load that is shared with all who
-    /// want it now.
-    pub(crate) async fn load(
-        self: &Arc<Self>,
-        shard: &Shard,
-        id: &SessionId,
-    ) -> Result<Option<Arc<Record>>> {
-        // A load that began before this request may have read what was replaced before it. Once one
-        // such has ended, every load that is met after it began later than this request.
-        let mut waited = false;
-        loop {
-            let now = self.now();
-            let start = shard.start(
-                id,
-                now,
-                |found| self.usable(found, now),
-                |began| self.joinable(began, now),
-                |ticket| {
-                    let load = Load {
-                        cache: Arc::clone(self),
-                        id: *id,
-                        ticket,
-                        began: now,
-                        landed: false,
-                    };
-                    Box::pin(load.run())
-                },
-            );
-            let (record, earlier) = match start {
-                Start::Found(found) => (found.record, true),
-                Start::Wait { passenger, joined } => {
-                    let earlier = joined && !waited;
-                    waited |= joined;
-                    match passenger.await {
-                        Ok(Some(record)) => (record, earlier),
-                        Ok(None) if earlier && self.coherence == Coherence::Checked => continue,
-                        Ok(None) => return Ok(None),
-                        // Somebody else's attempt failed: this request makes one of its own.
-                        Err(_) if earlier => continue,
-                        Err(error) => return Err(error.into_error()),
-                    }
-                }
-            };
-            if !earlier {
-                return Ok(Some(record));
-            }
-            if self.coherence != Coherence::Checked {
-                // `usable` and `joinable` said all there is to say; the parent need not have probes.
-                return Ok(self.live(record));
-            }
-            match self.confirm(shard, record).await? {
-                Confirmed::Current(record) => return Ok(self.live(record)),
-                Confirmed::Gone => return Ok(None),
-                Confirmed::Replaced => {}
-            }
-        }
-    }
-
     /// The record, unless it is expired by now.
-    pub(crate) fn live(&self, record: Arc<Record>) -> Option<Arc<Record>> {
+    fn live(&self, record: Arc<Record>) -> Option<Arc<Record>> {
         (!record.is_expired(self.clock.now())).then_some(record)
     }
 
     pub(crate) async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let write = Write::begin(self, record.id());
+        let replaces = match expect {
+            // A record that is found later shows that this write took place or never will.
+            Expect::Absent => None,
+            Expect::Version(version) => Some((version, Timestamp::EPOCH)),
+        };
+        let write = Write::begin(self, record.id(), replaces);
         let outcome = self.parent.put(record, expect).await?;
         write.end(&match outcome {
             Outcome::Stored => Written::Put(record),
-            Outcome::Conflict | Outcome::Gone => Written::Outdated,
+            Outcome::Conflict => Written::Conflict,
+            Outcome::Gone => Written::Gone,
         });
         Ok(outcome)
     }
 
-    /// Touches the parent, now.
+    /// Touches the parent, together with the requests that ask for the same meanwhile.
     pub(crate) async fn touch(
+        self: &Arc<Self>,
+        id: &SessionId,
+        version: Version,
+        expires_at: Timestamp,
+    ) -> Result<Outcome> {
+        let (cache, shared) = (Arc::clone(self), *id);
+        let touch = async move |expires_at| cache.touch_parent(&shared, version, expires_at).await;
+        match self.touches.join(self.clock.now(), id, version, expires_at, touch) {
+            Some(waiter) => waiter.await.map_err(SharedError::into_error),
+            None => self.touch_parent(id, version, expires_at).await,
+        }
+    }
+
+    async fn touch_parent(
         &self,
         id: &SessionId,
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        let write = Write::begin(self, id);
+        let write = Write::begin(self, id, Some((version, expires_at)));
         let outcome = self.parent.touch(id, version, expires_at).await?;
         write.end(&match outcome {
             Outcome::Stored => Written::Touched(version, expires_at),
-            Outcome::Conflict | Outcome::Gone => Written::Outdated,
+            Outcome::Conflict => Written::Conflict,
+            Outcome::Gone => Written::Gone,
         });
         Ok(outcome)
     }
 
     pub(crate) async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let write = Write::begin(self, id);
+        let write = Write::begin(
+            self,
+            id,
+            Some((only.unwrap_or(Version::new(u64::MAX)), Timestamp::EPOCH)),
+        );
         let removal = self.parent.remove(id, only).await?;
-        write.end(&Written::Outdated);
+        write.end(&match removal {
+            Removal::Conflict => Written::Conflict,
+            Removal::Removed | Removal::Gone => Written::Gone,
+        });
         Ok(removal)
     }
 }
 
-/// A load under way. Dropped before it has landed, it brings nothing.
+/// A load under way. Dropped before it has ended, it brings nothing.
 struct Load {
     cache: Arc<Cache>,
     id: SessionId,
     ticket: Ticket,
     began: Timestamp,
-    landed: bool,
+    ended: bool,
 }
 
 impl Load {
-    /// Asks the parent, and keeps what it answers if nothing was changed meanwhile.
-    async fn run(mut self) -> Landed<Option<Arc<Record>>> {
+    fn new(cache: &Arc<Cache>, id: &SessionId, ticket: Ticket, began: Timestamp) -> Self {
+        Self { cache: Arc::clone(cache), id: *id, ticket, began, ended: false }
+    }
+
+    /// Asks the parent, and keeps the answer if nothing has changed meanwhile.
+    async fn run(mut self) -> SharedResult<Option<Arc<Record>>> {
         let found = self.cache.parent.get(&self.id).await?;
         let found = found.and_then(|record| self.cache.live(record));
         if found.as_ref().is_some_and(|record| *record.id() != self.id) {
             return Err(error::foreign().into());
         }
-        self.landed = true;
-        self.land(found.as_ref());
+        self.ended = true;
+        self.end(found.as_ref().map_or(Loaded::Absent, Loaded::Record));
         Ok(found)
     }
 
-    fn land(&self, record: Option<&Arc<Record>>) {
+    fn end(&self, loaded: Loaded<'_>) {
         let cache = &self.cache;
         let admitted = || cache.admits(cache.clock.now());
-        cache.table.shard(&self.id).land(&self.id, self.ticket, record, self.began, admitted);
+        cache.table.shard(&self.id).end_load(&self.id, self.ticket, loaded, self.began, admitted);
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        if !self.landed {
-            self.land(None);
+        if !self.ended {
+            self.end(Loaded::Failed);
         }
     }
 }
 
-/// A write under way. Dropped before it has ended, nobody knows whether it took place.
+/// A write under way. Dropped before it has ended, it may or may not have taken place.
 struct Write<'a> {
     cache: &'a Cache,
     id: &'a SessionId,
     ticket: Ticket,
     began: Timestamp,
+    /// The latest version that it may replace, touch or remove, and the deadline of a touch.
+    replaces: Option<(Version, Timestamp)>,
     ended: bool,
 }
 
 impl<'a> Write<'a> {
-    fn begin(cache: &'a Cache, id: &'a SessionId) -> Self {
+    fn begin(cache: &'a Cache, id: &'a SessionId, replaces: Option<(Version, Timestamp)>) -> Self {
         let ticket = cache.table.shard(id).begin_write(id);
-        Self { cache, id, ticket, began: cache.clock.now(), ended: false }
+        Self { cache, id, ticket, began: cache.clock.now(), replaces, ended: false }
     }
 
     fn end(mut self, written: &Written<'_>) {
@@ -259,20 +296,14 @@ impl<'a> Write<'a> {
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            let until = self.cache.clock.now().saturating_add(SETTLING);
-            self.settle(&Written::Unknown(until));
+        if self.ended {
+            return;
         }
+        // Every other mode notices a late write as it notices the writes of other processes.
+        let exclusive = self.cache.coherence == Coherence::Exclusive;
+        self.settle(&match self.replaces.filter(|_| exclusive) {
+            Some((version, asked)) => Written::Uncertain(version, asked),
+            None => Written::Conflict,
+        });
     }
 }
-
-/// A request does not wait for a call of others that has taken longer than this.
-///
-/// One call to a parent that hangs must not hold up everybody who comes after it. With a parent
-/// that is just slow, requests share one call in each such time.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// How long a write whose answer is not known may still reach the store.
-///
-/// Longer than any time-out of a request or of a store. Until then its id is read from the parent.
-const SETTLING: std::time::Duration = std::time::Duration::from_secs(120);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How a cache learns that somebody else changed a record.
+/// How a cache learns of changes made elsewhere.
 ///
 /// There is no default: the wrong choice is a logout that is not honoured.
 ///
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// | --- | --- | --- | --- |
 /// | [`Exclusive`](Self::Exclusive) | one process | nothing | never |
 /// | [`Checked`](Self::Checked) | several processes on one store that can be asked cheaply | one [probe](session_core::ProbeVersions) | at the next request |
-/// | [`Watching`](Self::Watching) | several processes on a store that tells of changes | nothing | when it is told, or within a heartbeat |
+/// | [`Watching`](Self::Watching) | several processes on a store with a feed of changes | nothing | when the feed reports it, or within a heartbeat |
 /// | [`MaxAge`](Self::MaxAge) | several processes on a store that can do neither | nothing | within the age |
 ///
 /// Changes made through the cache itself are honoured at once in every mode.
@@ -23,6 +23,9 @@ pub enum Coherence {
     /// Always current: what another process wrote or removed before a request began is seen by it.
     Checked,
     /// This process is the only writer of the store, and does so only through this cache.
+    ///
+    /// A session of which a write failed, and may therefore still take place, is checked at every
+    /// hit until the store holds a later version.
     ///
     /// Also not used by a second manager in this process, nor by a tool that removes records while
     /// the process runs.

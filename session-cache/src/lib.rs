@@ -35,10 +35,10 @@ mod config;
 mod error;
 mod feed;
 mod figures;
-mod flight;
 mod manager;
 #[cfg(test)]
 mod models;
+mod shared_call;
 mod sync;
 mod table;
 mod touches;

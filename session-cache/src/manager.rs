@@ -8,16 +8,9 @@ use session_core::{
     Result, SessionId, SessionManager, SweepSessions, Timestamp, Version, Watch, WatchSessions,
 };
 
-use crate::{
-    CacheConfig, Coherence, Figures,
-    cache::{Cache, Confirmed},
-    error,
-    feed::Feed,
-    table::RecordTable,
-    touches::Touches,
-};
+use crate::{CacheConfig, Coherence, Figures, cache::Cache, error, feed::Feed, table::RecordTable};
 
-/// Keeps the records of any other manager at hand.
+/// Caches the records of any other manager.
 ///
 /// Reads are answered from memory where the [mode](Coherence) allows it; writes go to the parent
 /// first, and the entry follows only when the parent has answered. All abilities are those of the
@@ -31,21 +24,24 @@ use crate::{
 ///
 /// - One load for many: requests that miss the same record wait for one
 ///   [`get`](SessionManager::get) of the parent, and each of them drives it on, so a request that
-///   is dropped or not polled holds up nobody. Who joined a load that fails makes one more attempt,
-///   together with the others.
-/// - A record that was read before a change of its id does not enter the table after it.
-/// - Only whole, live records under their own id enter; absence does not.
+///   is dropped or not polled holds up no other. A request that joined a load that fails makes one
+///   more attempt, together with the others.
+/// - A record that was read before a change of its id is not cached after it.
+/// - Only whole, live records under their own id are cached; absence is not.
 ///
 /// # Errors
 ///
 /// Those of the parent, and [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) when it
-/// returns the record of another session. After an error of a write the entry is gone, and the id
-/// is not kept again for two minutes: the write may still reach the store.
+/// returns the record of another session. After an error of a write the entry is gone, and the
+/// write may still reach the store. Every mode but [`Exclusive`](Coherence::Exclusive) notices that
+/// as it notices the writes of other processes. `Exclusive` asks the parent for the version at
+/// every hit of that session (a parent that cannot be asked for versions is asked for the record),
+/// until the parent holds a later version, which the late write cannot replace.
 ///
 /// # Cancellation
 ///
-/// A write that is dropped half-way is treated as one that failed. A load goes on as long as
-/// anybody waits for it.
+/// A write that is dropped half-way is treated as one that failed. A load goes on as long as a
+/// request waits for it.
 ///
 /// # Examples
 ///
@@ -59,7 +55,7 @@ use crate::{
 /// ```
 pub struct CachingSessionManager {
     cache: Arc<Cache>,
-    /// Keeps the feed told.
+    /// Keeps the feed subscribed.
     _watch: Option<Watch>,
 }
 
@@ -103,7 +99,7 @@ impl CachingSessionManager {
             table,
             clock: config.clock,
             feed,
-            touches: Touches::default(),
+            touches: Arc::default(),
         };
         Ok(Self { cache: Arc::new(cache), _watch: watch })
     }
@@ -136,25 +132,7 @@ impl SessionManager for CachingSessionManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let cache = &self.cache;
-        let now = cache.now();
-        let found = cache.table.find(id, |found| cache.usable(found, now));
-        let shard = cache.table.shard(id);
-        if let Some(found) = found {
-            if cache.coherence != Coherence::Checked {
-                // Looked at with the time of this call: no waiting lies between.
-                return Ok(Some(found.record));
-            }
-            match cache.confirm(shard, found.record).await? {
-                Confirmed::Current(record) => return Ok(cache.live(record)),
-                Confirmed::Gone => {
-                    shard.was_a_miss();
-                    return Ok(None);
-                }
-                Confirmed::Replaced => shard.was_a_miss(),
-            }
-        }
-        cache.load(shard, id).await
+        self.cache.get(id).await
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
@@ -167,7 +145,7 @@ impl SessionManager for CachingSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        Touches::touch(&self.cache, id, version, expires_at).await
+        self.cache.touch(id, version, expires_at).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
@@ -212,8 +190,6 @@ impl ForgetSessions for CachingSessionManager {
 
 impl RecallSessions for CachingSessionManager {
     fn recall(&self, id: &SessionId) -> Option<Arc<Record>> {
-        let cache = &self.cache;
-        let now = cache.now();
-        cache.table.recall(id, |found| cache.usable(found, now)).map(|found| found.record)
+        self.cache.recall(id)
     }
 }

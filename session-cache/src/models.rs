@@ -1,16 +1,18 @@
-//! The shard and the shared load in every interleaving of their threads.
+//! The shard, the feed, touches and the shared call in every interleaving of their threads.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use loom::{future::block_on, thread};
-use session_core::{Record, SessionId, Timestamp, Version};
+use session_core::{ManualClock, Outcome, Record, SessionId, Timestamp, Version, WatchChanges};
 
 use crate::{
     error::SharedError,
-    flight::Flight,
+    feed::Feed,
+    shared_call::SharedCall,
     sync::atomic::{AtomicUsize, Ordering},
-    table::{RecordTable, Shard, Start, Written},
+    table::{Loaded, RecordTable, Shard, Start, Written},
+    touches::Touches,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1);
@@ -35,31 +37,37 @@ fn record(version: u64) -> Arc<Record> {
 /// A parent with one record: 0 is none.
 type Store = AtomicUsize;
 
-/// What a request does that finds nothing: asks the store, and keeps what it read.
+/// A request that finds no entry: asks the store, and keeps what it read.
 fn load(shard: &Shard, store: &Store) -> Option<u64> {
+    load_while(shard, store, || true)
+}
+
+/// As [`load`], where records are admitted for as long as is said.
+fn load_while(shard: &Shard, store: &Store, admitted: impl Fn() -> bool) -> Option<u64> {
     let id = id();
     let mut taken = None;
-    let start = shard.start(
+    let (start, _) = shard.start(
         &id,
+        true,
         NOW,
-        |_| true,
-        |_| true,
+        |_| admitted(),
+        |_| admitted(),
         |ticket| {
             taken = Some(ticket);
             Box::pin(std::future::pending())
         },
     );
-    match start {
-        Start::Found(found) => Some(found.record.version().get()),
-        Start::Wait { passenger, .. } => {
-            let ticket = taken?;
-            let read = store.load(Ordering::SeqCst) as u64;
-            let found = (read > 0).then(|| record(read));
-            shard.land(&id, ticket, found.as_ref(), NOW, || true);
-            drop(passenger);
-            Some(read)
-        }
-    }
+    let waiter = match start {
+        Start::Hit(record) => return Some(record.version().get()),
+        Start::Join(waiter) | Start::Begin(waiter) => waiter,
+    };
+    let ticket = taken?;
+    let read = store.load(Ordering::SeqCst) as u64;
+    let record = (read > 0).then(|| record(read));
+    let loaded = record.as_ref().map_or(Loaded::Absent, Loaded::Record);
+    shard.end_load(&id, ticket, loaded, NOW, &admitted);
+    drop(waiter);
+    Some(read)
 }
 
 fn kept(table: &RecordTable) -> u64 {
@@ -99,7 +107,7 @@ fn a_load_that_overlaps_a_removal_never_leaves_the_record() {
                 let shard = table.shard(&id());
                 let ticket = shard.begin_write(&id());
                 store.store(0, Ordering::SeqCst);
-                shard.end_write(&id(), ticket, &Written::Outdated, NOW, |_| true);
+                shard.end_write(&id(), ticket, &Written::Gone, NOW, |_| true);
                 assert_eq!(kept(&table), 0, "the removal has ended");
             })
         };
@@ -149,8 +157,103 @@ fn a_change_that_is_told_while_a_load_is_under_way_keeps_it_out() {
     });
 }
 
-/// Every interleaving in which a thread is interrupted twice at most: the three threads of a flight
-/// have too many others.
+#[test]
+fn what_is_loaded_while_the_feed_breaks_and_mends_is_current() {
+    bounded(|| {
+        let table = Arc::new(RecordTable::new(4, usize::MAX));
+        let store = Arc::new(Store::new(1));
+        let clock = Arc::new(ManualClock::at(NOW));
+        let feed = Arc::new(Feed::new(Arc::clone(&table), clock, Duration::from_secs(60)));
+        feed.alive();
+        let breaking = {
+            let (store, feed) = (Arc::clone(&store), Arc::clone(&feed));
+            thread::spawn(move || {
+                feed.broken();
+                // A change that the feed never reports.
+                store.store(2, Ordering::SeqCst);
+                feed.alive();
+            })
+        };
+        load_while(table.shard(&id()), &store, || feed.is_whole(NOW));
+        breaking.join().expect("the feed ends");
+        assert_ne!(kept(&table), 1, "the feed is whole, and its table current");
+    });
+}
+
+#[test]
+fn what_is_loaded_while_the_feed_is_late_is_current() {
+    bounded(|| {
+        let table = Arc::new(RecordTable::new(4, usize::MAX));
+        let store = Arc::new(Store::new(1));
+        let clock = Arc::new(ManualClock::at(NOW));
+        let feed = Arc::new(Feed::new(Arc::clone(&table), clock, Duration::from_secs(60)));
+        feed.alive();
+        let late = NOW.saturating_add(Duration::from_secs(61));
+        let checking = {
+            let (store, feed) = (Arc::clone(&store), Arc::clone(&feed));
+            thread::spawn(move || {
+                store.store(2, Ordering::SeqCst);
+                feed.check(late);
+            })
+        };
+        load_while(table.shard(&id()), &store, || feed.is_whole(NOW));
+        feed.check(late);
+        checking.join().expect("the check ends");
+        assert!(!feed.is_whole(late));
+        assert_eq!(kept(&table), 0, "a late feed leaves nothing");
+    });
+}
+
+#[test]
+fn a_late_write_that_overlaps_a_load_is_awaited() {
+    loom::model(|| {
+        let table = Arc::new(RecordTable::new(4, usize::MAX));
+        let store = Arc::new(Store::new(1));
+        let writer = {
+            let table = Arc::clone(&table);
+            thread::spawn(move || {
+                let shard = table.shard(&id());
+                let ticket = shard.begin_write(&id());
+                let written = Written::Uncertain(Version::FIRST, Timestamp::EPOCH);
+                shard.end_write(&id(), ticket, &written, NOW, |_| true);
+            })
+        };
+        load(table.shard(&id()), &store);
+        writer.join().expect("the writer ends");
+        let recalled = table.shard(&id()).recall(&id(), |_| true);
+        assert!(recalled.is_none(), "the write may still replace what is kept");
+    });
+}
+
+#[test]
+fn touches_that_overlap_are_merged_or_take_turns() {
+    bounded(|| {
+        let touches = Arc::new(Touches::default());
+        let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let touch = |touches: &Arc<Touches>, calls: &Arc<std::sync::Mutex<Vec<u64>>>, until| {
+            let calls = Arc::clone(calls);
+            let call = async move |until: Timestamp| {
+                calls.lock().expect("no panic while locked").push(until.as_millis());
+                Ok(Outcome::Stored)
+            };
+            let until = Timestamp::from_millis(until);
+            let waiter = touches.join(NOW, &id(), Version::FIRST, until, call);
+            block_on(waiter.expect("of one version")).is_ok()
+        };
+        let other = {
+            let (touches, calls) = (Arc::clone(&touches), Arc::clone(&calls));
+            thread::spawn(move || touch(&touches, &calls, 7))
+        };
+        assert!(touch(&touches, &calls, 9));
+        assert!(other.join().expect("the other ends"));
+        let calls = calls.lock().expect("no panic while locked");
+        assert!(matches!(calls[..], [7, 9] | [9, 7] | [9]), "{calls:?}");
+        assert!(touches.is_idle(), "no group is left behind");
+    });
+}
+
+/// Every interleaving in which a thread is interrupted twice at most: the three threads of a shared
+/// call have too many others.
 fn bounded(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(2);
@@ -158,7 +261,7 @@ fn bounded(model: impl Fn() + Sync + Send + 'static) {
 }
 
 /// A load that waits once and is woken from another thread.
-fn slow(begun: &Arc<AtomicUsize>) -> crate::flight::Call<Option<Arc<Record>>> {
+fn slow(begun: &Arc<AtomicUsize>) -> crate::shared_call::Call<Option<Arc<Record>>> {
     begun.fetch_add(1, Ordering::SeqCst);
     let mut waited = false;
     Box::pin(poll_fn(move |context| {
@@ -173,11 +276,11 @@ fn slow(begun: &Arc<AtomicUsize>) -> crate::flight::Call<Option<Arc<Record>>> {
 }
 
 #[test]
-fn all_who_wait_are_told_how_a_load_ended() {
+fn every_waiter_gets_the_result_of_a_load() {
     bounded(|| {
         let begun = Arc::new(AtomicUsize::new(0));
-        let (flight, first) = Flight::new(slow(&begun));
-        let second = flight.board().expect("nobody left");
+        let (call, first) = SharedCall::new(slow(&begun));
+        let second = call.join().expect("no waiter has left");
         let other = thread::spawn(move || block_on(second).is_ok());
         assert!(block_on(first).is_ok());
         assert!(other.join().expect("the other ends"));
@@ -186,11 +289,11 @@ fn all_who_wait_are_told_how_a_load_ended() {
 }
 
 #[test]
-fn one_who_leaves_takes_the_load_from_nobody() {
+fn a_waiter_that_leaves_takes_the_load_from_no_other() {
     bounded(|| {
         let begun = Arc::new(AtomicUsize::new(0));
-        let (flight, mut first) = Flight::new(slow(&begun));
-        let second = flight.board().expect("nobody left");
+        let (call, mut first) = SharedCall::new(slow(&begun));
+        let second = call.join().expect("no waiter has left");
         let other = thread::spawn(move || {
             // Polled once, and dropped wherever the load is by then.
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -5,20 +5,18 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use session_core::{Outcome, Result, SessionId, Timestamp, Version};
 
 use crate::{
-    cache::{Cache, PATIENCE},
-    error::SharedError,
-    flight::{Flight, Landed, Passenger},
+    shared_call::{PATIENCE, SharedCall, SharedResult, Waiter},
     sync::{Mutex, lock},
     table::IdHashing,
 };
 
 /// The touches under way.
 ///
-/// A browser that fetches a page and what belongs to it finds its session due for a touch in all
-/// these requests at once. The first is passed on to the parent; those who come while it is under
-/// way wait for its end, and are then passed on as one, with the latest of their deadlines. They
-/// overlap, so that they may take place in any order, and in the order in which that one comes last
-/// the others leave no trace.
+/// A browser that fetches a page and its parts finds its session due for a touch in all these
+/// requests at once. The first is passed on to the parent. Those that come while it is under way
+/// wait for its end, and are then passed on as one, with the latest of their deadlines. They
+/// overlap, so they may take place in any order, and in the order in which that one comes last the
+/// others leave no trace.
 #[derive(Default)]
 pub(crate) struct Touches {
     last: Mutex<HashMap<SessionId, Group, IdHashing>>,
@@ -29,89 +27,87 @@ struct Group {
     version: Version,
     began: Timestamp,
     latest: Arc<Latest>,
-    flight: Arc<Flight<Outcome>>,
+    call: Arc<SharedCall<Outcome>>,
 }
 
-/// The latest deadline asked for; `None` once it was passed on, and nobody may join any more.
+/// The latest deadline asked for; `None` once it was passed on, and no request may join any more.
 type Latest = Mutex<Option<Timestamp>>;
 
 impl Touches {
-    /// Touches the parent of `cache`, together with those who want the same.
-    pub(crate) async fn touch(
-        cache: &Arc<Cache>,
+    /// Joins the group that waits for its turn, or makes one, whose deadline is passed to `touch`.
+    /// `None` if the group under way touches another version.
+    pub(crate) fn join<T, F>(
+        self: &Arc<Self>,
+        now: Timestamp,
         id: &SessionId,
         version: Version,
         expires_at: Timestamp,
-    ) -> Result<Outcome> {
-        match cache.touches.board(cache, id, version, expires_at) {
-            Some(passenger) => passenger.await.map_err(SharedError::into_error),
-            None => cache.touch(id, version, expires_at).await,
-        }
-    }
-
-    /// Joins the group that waits for its turn, or makes one; `None` if the turn is of another
-    /// version.
-    fn board(
-        &self,
-        cache: &Arc<Cache>,
-        id: &SessionId,
-        version: Version,
-        expires_at: Timestamp,
-    ) -> Option<Passenger<Outcome>> {
-        let now = cache.clock.now();
+        touch: T,
+    ) -> Option<Waiter<Outcome>>
+    where
+        T: FnOnce(Timestamp) -> F + Send + 'static,
+        F: Future<Output = Result<Outcome>> + Send + 'static,
+    {
         let mut last = lock(&self.last);
-        let mut turn = None;
+        let mut before = None;
         if let Some(group) = last.get(id)
             && now.saturating_since(group.began) < PATIENCE
         {
             if group.version != version {
                 return None;
             }
-            // One whom everybody has left is as good as none.
-            turn = group.flight.board();
-            if turn.is_some()
+            // A call that every waiter has left is as good as none.
+            before = group.call.join();
+            if before.is_some()
                 && let Some(latest) = &mut *lock(&group.latest)
             {
                 *latest = expires_at.max(*latest);
-                return turn;
+                return before;
             }
         }
         let latest = Arc::new(Mutex::new(Some(expires_at)));
-        let shared = Shared { cache: Arc::clone(cache), id: *id, latest: Arc::clone(&latest) };
-        let (flight, passenger) = Flight::new(Box::pin(shared.touch(version, expires_at, turn)));
-        last.insert(*id, Group { version, began: now, latest, flight });
-        Some(passenger)
+        let turn = Turn { touches: Arc::clone(self), id: *id, latest: Arc::clone(&latest), before };
+        let (call, waiter) = SharedCall::new(Box::pin(turn.touch(expires_at, touch)));
+        last.insert(*id, Group { version, began: now, latest, call });
+        Some(waiter)
+    }
+
+    /// Whether no touch is under way.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.last).is_empty()
     }
 }
 
-/// A touch for all of a group.
-struct Shared {
-    cache: Arc<Cache>,
+/// A touch for all requests of a group.
+struct Turn {
+    touches: Arc<Touches>,
     id: SessionId,
     latest: Arc<Latest>,
+    /// The group before it.
+    before: Option<Waiter<Outcome>>,
 }
 
-impl Shared {
-    /// Waits for its turn, lets nobody join any more, and touches the parent.
-    async fn touch(
-        self,
-        version: Version,
-        first: Timestamp,
-        turn: Option<Passenger<Outcome>>,
-    ) -> Landed<Outcome> {
-        if let Some(turn) = turn {
-            // Whatever became of it: this one asks for itself.
-            let _ = turn.await;
+impl Turn {
+    /// Waits for its turn, closes the group, and touches the parent.
+    async fn touch<T, F>(mut self, first: Timestamp, touch: T) -> SharedResult<Outcome>
+    where
+        T: FnOnce(Timestamp) -> F,
+        F: Future<Output = Result<Outcome>>,
+    {
+        if let Some(before) = self.before.take() {
+            // However it ended: this group asks for itself.
+            let _ = before.await;
         }
         let latest = lock(&self.latest).take();
-        Ok(self.cache.touch(&self.id, version, latest.unwrap_or(first)).await?)
+        Ok(touch(latest.unwrap_or(first)).await?)
     }
 }
 
-impl Drop for Shared {
-    /// It is done, or all have left it.
+impl Drop for Turn {
+    /// The touch has ended, or every waiter has left it.
     fn drop(&mut self) {
-        let mut last = lock(&self.cache.touches.last);
+        let mut last = lock(&self.touches.last);
         if last.get(&self.id).is_some_and(|group| Arc::ptr_eq(&group.latest, &self.latest)) {
             last.remove(&self.id);
         }

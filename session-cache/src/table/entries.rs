@@ -129,7 +129,8 @@ impl Entries {
 
     /// What is kept under `id`, which is marked as asked for.
     #[inline]
-    pub(super) fn get(&mut self, id: &SessionId, hash: Hash) -> Option<Found> {
+    pub(super) fn get(&mut self, id: &SessionId) -> Option<Found> {
+        let hash = self.hash(id);
         let slot = self.slots.find_mut(hash.whole(), |slot| slot.is_of(id, hash))?;
         // Not written when nothing changes: the line stays clean.
         if slot.marks < MOST_MARKS {

@@ -8,7 +8,7 @@ mod queue;
 mod shard;
 mod since;
 mod tickets;
-mod unsettled;
+mod uncertain_writes;
 
 use std::{fmt, sync::Arc, thread};
 
@@ -17,7 +17,7 @@ use session_core::{Record, SessionId, Timestamp};
 pub use self::hash::{IdHasher, IdHashing};
 pub(crate) use self::{
     entries::Found,
-    shard::{Shard, Start, Written},
+    shard::{Loaded, Shard, Start, Written},
     tickets::Ticket,
 };
 use crate::Figures;
@@ -55,7 +55,8 @@ impl RecordTable {
         let shards = (0..shards)
             .map(|at| {
                 let entries = capacity / shards + usize::from(at < capacity % shards);
-                Shard::new(entries, max_bytes / shards, epoch, &hashing)
+                let uncertain = if entries == 0 { 0 } else { MOST_UNCERTAIN / shards };
+                Shard::new(entries, max_bytes / shards, uncertain, epoch, &hashing)
             })
             .collect();
         Self { shards, hashing, epoch }
@@ -64,13 +65,12 @@ impl RecordTable {
     /// The record kept under `id`. It counts as used.
     #[inline]
     pub fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
-        self.find(id, |_| true).map(|found| found.record)
+        self.shard(id).get(id)
     }
 
     /// Keeps `record` under its own id; others may have to leave, and it may itself before long.
     pub fn insert(&self, record: &Arc<Record>) {
-        let (hash, shard) = self.hashing.of_both(record.id());
-        self.shard_at(shard).insert(record, hash, Timestamp::EPOCH);
+        self.shard(record.id()).insert(record, Timestamp::EPOCH);
     }
 
     /// Forgets what is kept under `id`.
@@ -95,35 +95,10 @@ impl RecordTable {
         found.since.after(self.epoch)
     }
 
-    /// What is kept under `id` and is `usable`: it counts as a hit, all else as a miss.
+    /// The part that holds `id`.
     #[inline]
-    pub(crate) fn find(
-        &self,
-        id: &SessionId,
-        usable: impl FnOnce(&Found) -> bool,
-    ) -> Option<Found> {
-        let (hash, shard) = self.hashing.of_both(id);
-        self.shard_at(shard).find(id, hash, usable)
-    }
-
-    /// As [`find`](Self::find), but not finding it is no miss: who asks so looks again.
-    #[inline]
-    pub(crate) fn recall(
-        &self,
-        id: &SessionId,
-        usable: impl FnOnce(&Found) -> bool,
-    ) -> Option<Found> {
-        let (hash, shard) = self.hashing.of_both(id);
-        self.shard_at(shard).recall(id, hash, usable)
-    }
-
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
-        self.shard_at(self.hashing.of_both(id).1)
-    }
-
-    #[inline]
-    fn shard_at(&self, shard: u32) -> &Shard {
-        &self.shards[shard as usize & (self.shards.len() - 1)]
+        &self.shards[self.hashing.of_both(id).1 as usize & (self.shards.len() - 1)]
     }
 }
 
@@ -137,6 +112,9 @@ impl fmt::Debug for RecordTable {
 const LEAST_ENTRIES: usize = 512;
 /// Nor fewer bytes than this: several of the largest records.
 const LEAST_BYTES: usize = 8 * Record::MAX_BYTES;
+
+/// As many ids of uncertain writes are remembered, in all shards together.
+const MOST_UNCERTAIN: usize = 1 << 15;
 
 /// How many shards, a power of two.
 fn shards(capacity: usize, max_bytes: usize) -> usize {

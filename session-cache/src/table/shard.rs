@@ -6,13 +6,13 @@ use session_core::{Record, SessionId, Timestamp, Version};
 
 use super::{
     entries::{Entries, Evicted, Found},
-    hash::{Hash, IdHashing},
+    hash::IdHashing,
     tickets::{Ticket, Tickets, UnderWay},
-    unsettled::Unsettled,
+    uncertain_writes::UncertainWrites,
 };
 use crate::{
     figures::Figures,
-    flight::{Call, Flight, Passenger},
+    shared_call::{Call, SharedCall, Waiter},
     sync::{Mutex, lock},
 };
 
@@ -30,17 +30,30 @@ pub(crate) struct Shard {
 struct State {
     entries: Entries,
     tickets: Tickets,
-    unsettled: Unsettled,
+    uncertain: UncertainWrites,
     /// But for what is held now.
     figures: Figures,
 }
 
-/// How a request that found nothing goes on.
+/// How a request for a record begins.
 pub(crate) enum Start {
-    /// There is something by now.
-    Found(Found),
-    /// It waits for a load. `joined`: one that began before the request did.
-    Wait { passenger: Passenger<Option<Arc<Record>>>, joined: bool },
+    /// With an entry.
+    Hit(Arc<Record>),
+    /// With a load that began before the request did.
+    Join(Waiter<Option<Arc<Record>>>),
+    /// With a load of its own.
+    Begin(Waiter<Option<Arc<Record>>>),
+}
+
+/// How a load ended.
+#[derive(Clone, Copy)]
+pub(crate) enum Loaded<'a> {
+    /// With a live record.
+    Record(&'a Arc<Record>),
+    /// The parent has no live record.
+    Absent,
+    /// With an error, or it was dropped.
+    Failed,
 }
 
 /// What a write did, as its ticket is given back.
@@ -49,56 +62,89 @@ pub(crate) enum Written<'a> {
     Put(&'a Arc<Record>),
     /// The parent moved the deadline of this version.
     Touched(Version, Timestamp),
-    /// The record is gone, or is another one than was thought.
-    Outdated,
-    /// Nobody knows; it may still happen, until then.
-    Unknown(Timestamp),
+    /// The parent holds another record than the caller thought.
+    Conflict,
+    /// The parent holds no live record.
+    Gone,
+    /// It may still replace this version, or let it expire then.
+    Uncertain(Version, Timestamp),
 }
 
 impl Shard {
     pub(super) fn new(
         max_entries: usize,
         max_bytes: usize,
+        max_uncertain: usize,
         epoch: Timestamp,
         hashing: &IdHashing,
     ) -> Self {
         let state = State {
             entries: Entries::new(max_entries, max_bytes, epoch, hashing.clone()),
             tickets: Tickets::new(hashing.clone()),
-            unsettled: Unsettled::new(hashing.clone()),
+            uncertain: UncertainWrites::new(max_uncertain, hashing.clone()),
             figures: Figures::default(),
         };
         Self { state: Mutex::new(state) }
     }
 
-    /// What is kept under `id` and is `usable`: it counts as a hit, all else as a miss.
-    #[inline]
-    pub(super) fn find(
-        &self,
-        id: &SessionId,
-        hash: Hash,
-        usable: impl FnOnce(&Found) -> bool,
-    ) -> Option<Found> {
-        let found = self.recall(id, hash, usable);
-        if found.is_none() {
-            // A second turn of the lock, which is nothing beside the store that is asked next.
-            lock(&self.state).figures.misses += 1;
-        }
-        found
+    /// The record kept under `id`: a hit or a miss.
+    pub(super) fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
+        let mut state = lock(&self.state);
+        let found = state.entries.get(id);
+        let counter =
+            if found.is_some() { &mut state.figures.hits } else { &mut state.figures.misses };
+        *counter += 1;
+        found.map(|found| found.record)
     }
 
-    /// As [`find`](Self::find), but not finding it is not counted.
+    /// The entry of `id`, if it is `usable` and no late write can have changed it. It counts as a
+    /// hit, and finding none as nothing.
     #[inline]
-    pub(super) fn recall(
+    pub(crate) fn recall(
         &self,
         id: &SessionId,
-        hash: Hash,
         usable: impl FnOnce(&Found) -> bool,
-    ) -> Option<Found> {
+    ) -> Option<Arc<Record>> {
         let mut state = lock(&self.state);
-        let found = state.entries.get(id, hash).filter(usable)?;
+        let found = state.entries.get(id).filter(usable)?;
+        if state.uncertain.contains(id) {
+            return None;
+        }
         state.figures.hits += 1;
-        Some(found)
+        Some(found.record)
+    }
+
+    /// Begins a request: finds the entry of `id`, or joins the load under way, or begins one. Also
+    /// tells whether a write of `id` may still take place.
+    ///
+    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to its
+    /// waiters. Only the `first` look of a request is counted, and marks the entry as used.
+    #[inline]
+    pub(crate) fn start(
+        &self,
+        id: &SessionId,
+        first: bool,
+        now: Timestamp,
+        usable: impl FnOnce(&Found) -> bool,
+        joinable: impl FnOnce(Timestamp) -> bool,
+        load: impl FnOnce(Ticket) -> Call<Option<Arc<Record>>>,
+    ) -> (Start, bool) {
+        let mut state = lock(&self.state);
+        let uncertain = state.uncertain.contains(id);
+        let found = if first { state.entries.get(id) } else { state.entries.look(id) };
+        let mut unusable = None;
+        if let Some(found) = found {
+            if usable(&found) {
+                state.figures.hits += u64::from(first);
+                return (Start::Hit(found.record), uncertain);
+            }
+            unusable = state.remove(id);
+        }
+        state.figures.misses += u64::from(first);
+        let start = state.load(id, now, joinable, load);
+        drop(state);
+        drop(unusable);
+        (start, uncertain)
     }
 
     /// Counts what was taken for a hit as a miss after all.
@@ -109,60 +155,33 @@ impl Shard {
     }
 
     /// Keeps `record`, whatever else goes on.
-    pub(super) fn insert(&self, record: &Arc<Record>, hash: Hash, since: Timestamp) {
+    pub(super) fn insert(&self, record: &Arc<Record>, since: Timestamp) {
         // Before the lock, so that what leaves is dropped after it.
         let mut evicted = Evicted::default();
-        lock(&self.state).insert(record, hash, since, &mut evicted);
+        lock(&self.state).insert(record, since, &mut evicted);
     }
 
-    /// Finds what is kept under `id`, or joins the load under way, or begins one.
-    ///
-    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to those
-    /// who wait for it already.
-    pub(crate) fn start(
-        &self,
-        id: &SessionId,
-        now: Timestamp,
-        usable: impl FnOnce(&Found) -> bool,
-        joinable: impl FnOnce(Timestamp) -> bool,
-        load: impl FnOnce(Ticket) -> Call<Option<Arc<Record>>>,
-    ) -> Start {
-        let mut state = lock(&self.state);
-        if let Some(found) = state.entries.look(id) {
-            if usable(&found) {
-                return Start::Found(found);
-            }
-            state.remove(id);
-        }
-        if let Some(under_way) = state.tickets.load(id)
-            && joinable(under_way.began)
-            && let Some(passenger) = under_way.flight.board()
-        {
-            return Start::Wait { passenger, joined: true };
-        }
-        state.figures.loads += 1;
-        let ticket = state.tickets.take(id);
-        let (flight, passenger) = Flight::new(load(ticket));
-        state.tickets.announce(id, UnderWay { flight, began: now, ticket });
-        Start::Wait { passenger, joined: false }
-    }
-
-    /// Ends a load with the record it brought, if it brought one to keep.
-    pub(crate) fn land(
+    /// Ends a load, and keeps its record if nothing has changed since it began.
+    pub(crate) fn end_load(
         &self,
         id: &SessionId,
         ticket: Ticket,
-        record: Option<&Arc<Record>>,
+        loaded: Loaded<'_>,
         began: Timestamp,
         admitted: impl FnOnce() -> bool,
     ) {
         let mut evicted = Evicted::default();
         let mut state = lock(&self.state);
-        let valid = state.tickets.land(id, ticket);
-        let Some(record) = record else { return };
-        if valid && !state.unsettled.contains(id, began) && admitted() {
-            let hash = state.entries.hash(id);
-            state.insert(record, hash, began, &mut evicted);
+        let valid = state.tickets.end_load(id, ticket);
+        match loaded {
+            Loaded::Record(record) => {
+                state.uncertain.stored(id, record.version(), record.expires_at());
+                if valid && admitted() {
+                    state.insert(record, began, &mut evicted);
+                }
+            }
+            Loaded::Absent if valid => state.uncertain.gone(id),
+            Loaded::Absent | Loaded::Failed => {}
         }
     }
 
@@ -185,23 +204,33 @@ impl Shard {
         let valid = state.tickets.give_back(id, ticket);
         state.tickets.changed(id);
         let current = match written {
-            Written::Put(record) => Some(Arc::clone(record)),
-            Written::Touched(version, expires_at) => state
-                .entries
-                .peek(id)
-                .filter(|record| record.version() == *version)
-                .map(|record| Arc::new(record.with_expires_at(*expires_at))),
-            Written::Outdated => None,
-            Written::Unknown(until) => {
-                state.unsettled.insert(id, *until, began);
+            Written::Put(record) => {
+                state.uncertain.stored(id, record.version(), record.expires_at());
+                Some(Arc::clone(record))
+            }
+            Written::Touched(version, expires_at) => {
+                state.uncertain.stored(id, *version, *expires_at);
+                state
+                    .entries
+                    .peek(id)
+                    .filter(|record| record.version() == *version)
+                    .map(|record| Arc::new(record.with_expires_at(*expires_at)))
+            }
+            Written::Uncertain(version, asked) => {
+                let known = state.entries.peek(id).map(|record| record.expires_at());
+                state.uncertain.insert(id, *version, *asked, known, began);
                 None
             }
+            Written::Gone => {
+                if valid {
+                    state.uncertain.gone(id);
+                }
+                None
+            }
+            Written::Conflict => None,
         };
-        let current = current
-            .filter(|record| valid && !state.unsettled.contains(id, began) && admitted(record));
-        if let Some(record) = current {
-            let hash = state.entries.hash(id);
-            state.insert(&record, hash, began, &mut evicted);
+        if let Some(record) = current.filter(|record| valid && admitted(record)) {
+            state.insert(&record, began, &mut evicted);
         } else {
             let removed = state.remove(id);
             drop(state);
@@ -213,16 +242,19 @@ impl Shard {
     pub(crate) fn refresh(&self, old: &Arc<Record>, new: &Arc<Record>, now: Timestamp) {
         let mut evicted = Evicted::default();
         let mut state = lock(&self.state);
-        if state.entries.peek(old.id()).is_some_and(|kept| Arc::ptr_eq(kept, old)) {
-            let hash = state.entries.hash(old.id());
-            state.insert(new, hash, now, &mut evicted);
+        if state.holds(old) {
+            state.uncertain.stored(old.id(), new.version(), new.expires_at());
+            state.insert(new, now, &mut evicted);
         }
     }
 
-    /// Drops the entry that holds just this record.
-    pub(crate) fn discard(&self, old: &Arc<Record>) {
+    /// Drops the entry that holds just this record; with `gone`, because the parent has none.
+    pub(crate) fn discard(&self, old: &Arc<Record>, gone: bool) {
         let mut state = lock(&self.state);
-        if state.entries.peek(old.id()).is_some_and(|kept| Arc::ptr_eq(kept, old)) {
+        if state.holds(old) {
+            if gone {
+                state.uncertain.gone(old.id());
+            }
             let removed = state.remove(old.id());
             drop(state);
             drop(removed);
@@ -257,16 +289,37 @@ impl Shard {
 }
 
 impl State {
-    /// Keeps a record. What leaves for it is to be dropped without the lock.
-    fn insert(
+    /// Joins the load under way, or begins one.
+    fn load(
         &mut self,
-        record: &Arc<Record>,
-        hash: Hash,
-        since: Timestamp,
-        evicted: &mut Evicted,
-    ) {
+        id: &SessionId,
+        now: Timestamp,
+        joinable: impl FnOnce(Timestamp) -> bool,
+        load: impl FnOnce(Ticket) -> Call<Option<Arc<Record>>>,
+    ) -> Start {
+        if let Some(under_way) = self.tickets.load(id)
+            && joinable(under_way.began)
+            && let Some(waiter) = under_way.call.join()
+        {
+            return Start::Join(waiter);
+        }
+        self.figures.loads += 1;
+        let ticket = self.tickets.take(id);
+        let (call, waiter) = SharedCall::new(load(ticket));
+        self.tickets.announce(id, UnderWay { call, began: now, ticket });
+        Start::Begin(waiter)
+    }
+
+    /// Keeps a record. What leaves for it is to be dropped without the lock.
+    fn insert(&mut self, record: &Arc<Record>, since: Timestamp, evicted: &mut Evicted) {
+        let hash = self.entries.hash(record.id());
         self.entries.insert(record, hash, since, evicted);
         self.figures.evictions += evicted.number;
+    }
+
+    /// Whether the entry holds just this record.
+    fn holds(&self, record: &Arc<Record>) -> bool {
+        self.entries.peek(record.id()).is_some_and(|kept| Arc::ptr_eq(kept, record))
     }
 
     /// Forgets an entry, which is to be dropped without the lock.

@@ -1,17 +1,17 @@
-//! Who is busy with which id right now.
+//! The loads and writes under way.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use session_core::{Record, SessionId, Timestamp};
 
 use super::hash::IdHashing;
-use crate::flight::Flight;
+use crate::shared_call::SharedCall;
 
 /// The loads and writes under way in one shard.
 ///
-/// Whoever brings a record into the table holds a ticket from before it asked the parent. A change
-/// of the id voids all tickets given out before it, so what was read before a change cannot enter
-/// after it.
+/// A load or a write takes a ticket before it asks the parent, and gives it back with its record. A
+/// change of the id voids all tickets given out before it, so a record that was read before a
+/// change cannot enter the table after it.
 pub(super) struct Tickets {
     busy: HashMap<SessionId, Busy, IdHashing>,
 }
@@ -23,17 +23,17 @@ struct Busy {
     given: u64,
     /// How many of them were not returned yet.
     holders: usize,
-    /// The load that those who come now may wait for.
+    /// The load that new requests may wait for.
     load: Option<UnderWay>,
 }
 
 pub(super) struct UnderWay {
-    pub(super) flight: Arc<Flight<Option<Arc<Record>>>>,
+    pub(super) call: Arc<SharedCall<Option<Arc<Record>>>>,
     pub(super) began: Timestamp,
     pub(super) ticket: Ticket,
 }
 
-/// What whoever is busy with an id shows when it is done.
+/// Proves, when a load or a write has ended, whether its id has changed since it began.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Ticket {
     /// How many changes of the id there were when it was given out.
@@ -60,7 +60,7 @@ impl Tickets {
         Ticket { changes: busy.changes, number: busy.given }
     }
 
-    /// Lets those who come from now on wait for `load`, whose ticket was taken just now.
+    /// Lets requests from now on wait for `load`, whose ticket was taken just now.
     pub(super) fn announce(&mut self, id: &SessionId, load: UnderWay) {
         if let Some(busy) = self.busy.get_mut(id) {
             busy.load = Some(load);
@@ -78,9 +78,9 @@ impl Tickets {
         valid
     }
 
-    /// Takes back the ticket of a load, which nobody may join any more, and tells whether it was
-    /// still valid.
-    pub(super) fn land(&mut self, id: &SessionId, ticket: Ticket) -> bool {
+    /// Takes back the ticket of a load, which no request may join any more, and returns whether it
+    /// was still valid.
+    pub(super) fn end_load(&mut self, id: &SessionId, ticket: Ticket) -> bool {
         if let Some(busy) = self.busy.get_mut(id) {
             busy.load.take_if(|load| load.ticket == ticket);
         }

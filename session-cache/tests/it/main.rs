@@ -8,10 +8,11 @@ mod bounds;
 mod coherence;
 mod failing;
 mod feed;
-mod flights;
 mod forget;
 mod parent;
 mod races;
+mod shared_loads;
 #[path = "../support/mod.rs"]
 mod support;
 mod touch;
+mod uncertain_writes;

@@ -139,7 +139,7 @@ fn a_remove_or_touch_that_fails_leaves_no_entry() {
 }
 
 #[test]
-fn a_write_nobody_waits_for_may_happen_late_and_is_not_hidden_by_an_entry() {
+fn a_late_write_is_not_hidden_by_an_entry() {
     let parent = Parent::new();
     let cache = parent.cached(Coherence::Exclusive);
     let old = parent.stored(1);
@@ -151,21 +151,6 @@ fn a_write_nobody_waits_for_may_happen_late_and_is_not_hidden_by_an_entry() {
     let late = ready(parent.store.put(&new, Expect::Version(old.version()))).expect("put");
     assert_eq!(late, Outcome::Stored);
     assert_eq!(get(&cache, old.id()).expect("live").version().get(), 2);
-}
-
-#[test]
-fn an_id_is_kept_again_once_no_late_write_is_to_be_feared() {
-    let parent = Parent::new();
-    let cache = parent.cached(Coherence::Exclusive);
-    let record = parent.stored(1);
-    parent.fail(Step::BeforeTouch);
-    ready(cache.touch(record.id(), Version::FIRST, parent.clock_in(599)))
-        .expect_err("told to fail");
-    get(&cache, record.id()).expect("live");
-    assert_eq!(cache.figures().entries, 0);
-    parent.clock.advance(std::time::Duration::from_secs(120));
-    get(&cache, record.id()).expect("live");
-    assert_eq!(cache.figures().entries, 1);
 }
 
 #[test]
