@@ -1,17 +1,27 @@
 //! How a `SessionMiddleware` is put together.
 
-use std::{fmt, marker::PhantomData, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    fmt,
+    marker::PhantomData,
+    num::NonZeroU32,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
+use actix_web::HttpResponse;
 use session_core::{
-    Clock, KeyRing, MaxSessions, Observer, SessionInterface, SessionManager, SystemClock,
+    Clock, ErrorKind, KeyRing, MaxSessions, Observer, SessionInterface, SessionManager, SystemClock,
 };
 
 use crate::{
     Error, Main, Result, SessionMiddleware,
-    guarded::Guarded,
-    set_cookie::{Attributes, SameSite, SetCookie},
-    skip::SkipPaths,
-    slot::{Outage, Shared},
+    http::{
+        guarded::Guarded,
+        set_cookie::{Attributes, SameSite, SetCookie},
+        skip::SkipPaths,
+    },
+    slot::{ErrorPage, Outage, Shared},
 };
 
 /// Settings of a [`SessionMiddleware`]; every one has a default that is safe.
@@ -55,6 +65,7 @@ pub struct SessionMiddlewareBuilder<N = Main> {
     skip_paths: Vec<String>,
     eager: bool,
     outage: Outage,
+    error_page: Option<ErrorPage>,
     store_timeout: Duration,
     newcomers: Option<u32>,
     clock: Arc<dyn Clock>,
@@ -76,6 +87,7 @@ impl SessionMiddlewareBuilder {
             skip_paths: Vec::new(),
             eager: false,
             outage: Outage::Refuse,
+            error_page: None,
             store_timeout: Duration::from_secs(5),
             newcomers: None,
             clock: Arc::new(SystemClock::new()),
@@ -85,10 +97,11 @@ impl SessionMiddlewareBuilder {
     }
 }
 
-impl<N> SessionMiddlewareBuilder<N> {
+impl<N: 'static> SessionMiddlewareBuilder<N> {
     /// Names the middleware by a type, for applications with more than one: a handler gets the
-    /// session of this one as `Session<Admin>`. Give each its own
-    /// [`cookie_name`](Self::cookie_name).
+    /// session of this one as `Session<Admin>`. It needs a [`cookie_name`](Self::cookie_name) of
+    /// its own: under one name, key and realm both would be the same session, and a login in one a
+    /// login in the other.
     ///
     /// # Examples
     ///
@@ -121,6 +134,7 @@ impl<N> SessionMiddlewareBuilder<N> {
             skip_paths: self.skip_paths,
             eager: self.eager,
             outage: self.outage,
+            error_page: self.error_page,
             store_timeout: self.store_timeout,
             newcomers: self.newcomers,
             clock: self.clock,
@@ -134,6 +148,9 @@ impl<N> SessionMiddlewareBuilder<N> {
     /// With `__Host-` in front, as by default, a browser takes the cookie from this very host only,
     /// over TLS or on localhost, and no other host of the domain can plant one. Cookies of another
     /// name do not verify, whatever they hold: changing the name logs everyone out.
+    ///
+    /// Cookies do not know ports: two applications on one host, `localhost:8080` and
+    /// `localhost:8081` among them, take each other's cookie away unless their names differ.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie_name = Some(name.into());
         self
@@ -172,6 +189,10 @@ impl<N> SessionMiddlewareBuilder<N> {
 
     /// The paths the browser sends the cookie with. No protection: pages of one host can reach each
     /// other. Needs a name without `__Host-`.
+    ///
+    /// A session that begins in a request outside of `path` is not seen there again: its cookie
+    /// comes back below `path` only, and the next request outside begins one more. The first is
+    /// logged as a warning.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.attributes.path = path.into();
         self
@@ -179,6 +200,10 @@ impl<N> SessionMiddlewareBuilder<N> {
 
     /// Shares the cookie with all hosts below `domain`; each of them can read it and plant another.
     /// Needs a name without `__Host-`.
+    ///
+    /// Browsers drop a cookie whose domain is a public suffix: a top-level domain such as `com`,
+    /// which is refused here too, but also `co.uk`, `github.io` and thousands more that are not
+    /// known here. The application then looks as if nobody could log in.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.attributes.domain = Some(domain.into());
         self
@@ -198,8 +223,8 @@ impl<N> SessionMiddlewareBuilder<N> {
         self
     }
 
-    /// Paths whose requests have no session: these and all below, compared by whole segments of the
-    /// decoded path without `.`, `..` and empty segments.
+    /// Paths whose requests have no session: these and all below, compared by whole segments as the
+    /// router compares them. A path with a segment `.` or `..` is never skipped.
     ///
     /// Rarely needed, since a handler that asks for no session costs nothing. A handler there that
     /// does ask is answered 500: its changes would be lost.
@@ -222,6 +247,45 @@ impl<N> SessionMiddlewareBuilder<N> {
     /// are refused with 503. [`is_degraded`](crate::Session::is_degraded) tells.
     pub fn read_only_when_unavailable(mut self) -> Self {
         self.outage = Outage::ReadOnly;
+        self
+    }
+
+    /// Answers errors of sessions with a page of the application's own.
+    ///
+    /// `page` is given the kind of the error and the response that would be sent, with its status
+    /// and `Retry-After`, and returns what is sent in its place. Cookies and what caches are told
+    /// are set afterwards, so a page cannot lose them. Called for errors the middleware answers
+    /// with, and for a [`session_actix::Error`](Error) that a handler or other middleware inside
+    /// answers with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, body::BoxBody, http::header};
+    /// use session_core::ErrorKind;
+    ///
+    /// fn page(kind: ErrorKind, mut response: HttpResponse) -> HttpResponse {
+    ///     let text = match kind {
+    ///         ErrorKind::Gone => "<h1>Your session has ended</h1><a href=/login>Log in</a>",
+    ///         _ => "<h1>Something went wrong</h1><p>Try again in a moment.",
+    ///     };
+    ///     let html = header::HeaderValue::from_static("text/html; charset=utf-8");
+    ///     response.headers_mut().insert(header::CONTENT_TYPE, html);
+    ///     response.set_body(BoxBody::new(text))
+    /// }
+    /// # use session_actix::SessionMiddleware;
+    /// # use session_core::{MemorySessionManager, SigningKey};
+    /// # let secret: Vec<u8> = (0..32).collect();
+    /// # let (manager, key) = (MemorySessionManager::new(), SigningKey::hmac_sha256(&secret)?);
+    ///
+    /// let sessions = SessionMiddleware::builder(manager, key).error_page(page).build()?;
+    /// # Ok::<(), session_actix::Error>(())
+    /// ```
+    pub fn error_page(
+        mut self,
+        page: impl Fn(ErrorKind, HttpResponse) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        self.error_page = Some(ErrorPage::new(page));
         self
     }
 
@@ -300,11 +364,17 @@ impl<N> SessionMiddlewareBuilder<N> {
     /// [`ErrorKind::Config`](session_core::ErrorKind::Config), with what to change: a cookie that
     /// browsers would drop (`__Host-` with a domain, `SameSite=None` or `Partitioned` without
     /// `Secure`), a name, path or domain that cannot be written, a skip path that is none, a time
-    /// limit or cap of zero, and what
-    /// [`SessionInterface`](session_core::SessionInterfaceBuilder::build) refuses.
+    /// limit or cap of zero, a [named](Self::named) middleware without a cookie name of its own, and
+    /// what [`SessionInterface`](session_core::SessionInterfaceBuilder::build) refuses.
     pub fn build(self) -> Result<SessionMiddleware<N>> {
         let default = if self.attributes.secure { "__Host-sid" } else { "sid" };
         let cookie_name = self.cookie_name.as_deref().unwrap_or(default);
+        let is_named = TypeId::of::<N>() != TypeId::of::<Main>();
+        if is_named && ["__Host-sid", "sid"].contains(&cookie_name) {
+            return Err(Error::config(
+                "a named middleware shares the session of the one without a name if it shares its cookie: give it a `cookie_name` of its own, such as `__Host-admin`",
+            ));
+        }
         if self.store_timeout.is_zero() {
             return Err(Error::config(
                 "a store timeout of zero refuses every call: give it longer",
@@ -330,6 +400,8 @@ impl<N> SessionMiddlewareBuilder<N> {
             skip_paths,
             eager: self.eager,
             outage: self.outage,
+            error_page: self.error_page,
+            path_warning: Once::new(),
         }))
     }
 

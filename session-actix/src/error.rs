@@ -8,20 +8,27 @@ use actix_web::{
 };
 use session_core::ErrorKind;
 
+use crate::http::refusal::Refusal;
+
 /// The result of an operation on a [`Session`](crate::Session).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An [error of core](session_core::Error) that actix-web can answer: use `?` on it in handlers.
 ///
-/// The response has an empty body and nothing of the error in it; the log has the rest.
+/// The response has a body for people and programs, a problem document (RFC 9457), that depends on
+/// the kind of the error only; the log has the rest. To answer with a page of your own, see
+/// [`error_page`](crate::SessionMiddlewareBuilder::error_page).
 ///
-/// | [kind](ErrorKind) | status | why |
-/// | --- | --- | --- |
-/// | `Contended`, `Full`, `Unavailable` | 503 with `Retry-After: 1` | trying again may help |
-/// | `Gone` | 409 | the session ended while the request was running |
-/// | `TooLarge` | 413 | what the client wants kept does not fit into its session |
-/// | `TooManySessions` | 403 | the policy allows no further login |
-/// | all others | 500 | the program is wrong, or what is stored is |
+/// | [kind](ErrorKind) | status | `code` in the body | why |
+/// | --- | --- | --- | --- |
+/// | `Contended`, `Full`, `Unavailable` | 503 with `Retry-After: 1` | `sessions_unavailable` | trying again may help |
+/// | `Gone` | 409 | `session_gone` | the session ended while the request was running |
+/// | `TooLarge` | 413 | `session_too_large` | what the client wants kept does not fit into its session |
+/// | `TooManySessions` | 403 | `too_many_sessions` | the policy allows no further login |
+/// | all others | 500 | `session_error` | the program is wrong, or what is stored is |
+///
+/// In a handler that answers with an error type of its own, keep this one in it and answer with its
+/// [`status_code`](ResponseError::status_code) and [`error_response`](ResponseError::error_response).
 ///
 /// # Examples
 ///
@@ -51,6 +58,10 @@ impl Error {
         Self(session_core::Error::new(ErrorKind::Config, "actix", message))
     }
 
+    pub(crate) fn unavailable(message: &'static str) -> Self {
+        Self(session_core::Error::new(ErrorKind::Unavailable, "actix", message))
+    }
+
     pub(crate) fn gone() -> Self {
         Self(session_core::Error::new(
             ErrorKind::Gone,
@@ -61,11 +72,7 @@ impl Error {
 
     /// For what is asked of a session that stands in for one the store did not give.
     pub(crate) fn degraded() -> Self {
-        Self(session_core::Error::new(
-            ErrorKind::Unavailable,
-            "actix",
-            "the store did not answer, so the session can only be read, and is empty",
-        ))
+        Self::unavailable("the store did not answer, so the session can only be read, and is empty")
     }
 }
 
@@ -95,26 +102,30 @@ impl std::error::Error for Error {
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
-        match self.kind() {
-            ErrorKind::Contended | ErrorKind::Full | ErrorKind::Unavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            ErrorKind::Gone => StatusCode::CONFLICT,
-            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorKind::TooManySessions => StatusCode::FORBIDDEN,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        status_of(Refusal::of(self.kind()))
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let mut response = HttpResponse::build(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, "1"));
-        }
-        if status.is_server_error() {
+        if self.status_code().is_server_error() {
             tracing::error!(target: "session", kind = ?self.kind(), error = %self);
         }
-        response.insert_header((header::CACHE_CONTROL, "no-store")).finish()
+        response_to(self.kind())
     }
+}
+
+/// The answer to every error of this kind.
+pub(crate) fn response_to(kind: ErrorKind) -> HttpResponse {
+    let refusal = Refusal::of(kind);
+    let mut response = HttpResponse::build(status_of(refusal));
+    if let Some(seconds) = refusal.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    response
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type(Refusal::MEDIA_TYPE)
+        .body(refusal.body())
+}
+
+fn status_of(refusal: Refusal) -> StatusCode {
+    StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -14,6 +14,7 @@ use actix_web::{
     http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 use futures_util::future::LocalBoxFuture;
+use session_core::ErrorKind;
 
 use crate::{
     Error, Main, Result, Session,
@@ -199,36 +200,57 @@ fn open<'a, N: 'static>(
 /// use session_actix::OpenedSession;
 ///
 /// let members = guard::fn_guard(|request| {
-///     request.opened_session().is_some_and(|session| session.principal().is_some())
+///     request.opened_session().is_ok_and(|session| session.principal().is_some())
 /// });
 /// let scope = web::scope("/members").guard(members);
 /// # let _ = actix_web::App::new().service(scope);
 /// ```
+///
+/// A guard that keeps somebody out must not let in a request whose session is not known: write it
+/// as one that lets in, or answer the error.
 pub trait OpenedSession {
-    /// The session, if it was opened already; `None` also when the store is out.
-    fn opened_session(&self) -> Option<Session> {
+    /// The session, if it was opened already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](session_core::ErrorKind::Config), also logged: nobody has opened it,
+    /// since the middleware is not eager; no middleware is around here; the path is skipped.
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable): the store was out when it
+    /// was to be opened. It is not known whether the visitor has a session.
+    fn opened_session(&self) -> Result<Session> {
         self.opened_session_named::<Main>()
     }
 
     /// The session of the middleware with this name.
-    fn opened_session_named<N: 'static>(&self) -> Option<Session<N>>;
+    ///
+    /// # Errors
+    ///
+    /// As [`opened_session`](Self::opened_session).
+    fn opened_session_named<N: 'static>(&self) -> Result<Session<N>>;
 }
 
 impl OpenedSession for GuardContext<'_> {
-    fn opened_session_named<N: 'static>(&self) -> Option<Session<N>> {
+    fn opened_session_named<N: 'static>(&self) -> Result<Session<N>> {
         opened(slot::find::<N>(&self.req_data()))
     }
 }
 
 impl OpenedSession for HttpRequest {
-    fn opened_session_named<N: 'static>(&self) -> Option<Session<N>> {
+    fn opened_session_named<N: 'static>(&self) -> Result<Session<N>> {
         opened(slot::find::<N>(&self.extensions()))
     }
 }
 
-fn opened<N>(slot: Result<Rc<Slot>>) -> Option<Session<N>> {
-    let slot = slot.ok()?;
-    slot.note_asked_for();
-    let session = slot.opened()?.clone();
-    Some(slot.hand_out(session))
+fn opened<N>(slot: Result<Rc<Slot>>) -> Result<Session<N>> {
+    let opened = slot.and_then(|slot| {
+        slot.note_asked_for();
+        Ok(slot.hand_out(slot.opened()?))
+    });
+    // A guard answers yes or no, so nobody else would hear of a mistake of the program.
+    if let Err(error) = &opened
+        && error.kind() == ErrorKind::Config
+    {
+        tracing::error!(target: "session", kind = ?error.kind(), %error);
+    }
+    opened
 }

@@ -4,18 +4,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
 };
 
-/// Directives that would let a cache keep the response, or forgive it for doing so in spite of
-/// `no-store`.
-const PERMISSIVE: [&str; 7] = [
-    "public",
-    "max-age",
-    "s-maxage",
-    "immutable",
-    "stale-while-revalidate",
-    "stale-if-error",
-    // RFC 9111, section 5.2.2.3: a cache that understands the status may then ignore `no-store`.
-    "must-understand",
-];
+use crate::http::caching;
 
 /// Marks a response whose handler used the session named `name`; `set_cookie` is what is to be
 /// sent.
@@ -35,61 +24,43 @@ pub(crate) fn mark(headers: &mut HeaderMap, name: &str, set_cookie: Option<Heade
     }
 }
 
+/// Gives a refusal those headers of the answer it replaces that say nothing of that answer: what a
+/// browser's script may read, policies, names of requests, cookies.
+pub(crate) fn inherit(headers: &mut HeaderMap, replaced: &HeaderMap) {
+    for (name, value) in replaced {
+        if caching::outlives_the_answer(name.as_str()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
 fn vary_by_cookie(headers: &mut HeaderMap) {
     // Most handlers say nothing about it.
     if !headers.contains_key(VARY) {
         headers.insert(VARY, HeaderValue::from_static("Cookie"));
-        return;
+    } else if let Some(merged) = caching::vary_by_cookie(bytes(headers, &VARY)) {
+        replace(headers, VARY, &merged, "Cookie");
     }
-    let named = list(headers, &VARY);
-    let has = named.iter().any(|it| it == "*" || it.eq_ignore_ascii_case("cookie"));
-    if has {
-        return;
-    }
-    let merged = named.into_iter().chain(["Cookie".to_owned()]).collect::<Vec<_>>().join(", ");
-    replace(headers, VARY, &merged, "Cookie");
 }
 
-/// `no-store` always, and of the handler's own directives those that do not speak against it.
+/// Of every field that speaks to a cache, what is left forbids to store the response.
 fn forbid_storing(headers: &mut HeaderMap) {
-    let directives = list(headers, &CACHE_CONTROL);
-    let kept = directives.into_iter().filter(|directive| {
-        let name = directive.split('=').next().unwrap_or_default().trim();
-        !name.eq_ignore_ascii_case("no-store")
-            && !PERMISSIVE.iter().any(|permissive| name.eq_ignore_ascii_case(permissive))
-    });
-    let merged = ["no-store".to_owned()].into_iter().chain(kept).collect::<Vec<_>>().join(", ");
+    let permissions = headers.keys().filter(|name| caching::may_permit_storing(name.as_str()));
+    for name in permissions.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+    let merged = caching::forbid_storing(bytes(headers, &CACHE_CONTROL));
     replace(headers, CACHE_CONTROL, &merged, "no-store");
+}
+
+fn bytes<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers.get_all(name).map(HeaderValue::as_bytes)
 }
 
 fn replace(headers: &mut HeaderMap, name: HeaderName, value: &str, otherwise: &'static str) {
     let value =
         HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(otherwise));
     headers.insert(name, value);
-}
-
-/// The elements of a list header, over all its fields; commas inside quotes do not separate.
-fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    let mut elements = Vec::new();
-    for field in headers.get_all(name) {
-        let text = String::from_utf8_lossy(field.as_bytes());
-        let mut quoted = false;
-        let mut escaped = false;
-        elements.extend(
-            text.split(|char| {
-                match char {
-                    _ if escaped => escaped = false,
-                    '\\' if quoted => escaped = true,
-                    '"' => quoted = !quoted,
-                    _ => {}
-                }
-                char == ',' && !quoted
-            })
-            .map(|element| element.trim().to_owned())
-            .filter(|element| !element.is_empty()),
-        );
-    }
-    elements
 }
 
 fn replace_cookie(headers: &mut HeaderMap, name: &str, cookie: HeaderValue) {
@@ -117,6 +88,8 @@ fn is_named(header: &HeaderValue, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::EXPIRES;
+
     use super::*;
 
     fn marked(before: &[(HeaderName, &'static str)], cookie: Option<&'static str>) -> HeaderMap {
@@ -164,6 +137,12 @@ mod tests {
             assert_eq!(all(&headers, CACHE_CONTROL), [after]);
         }
         assert_eq!(all(&marked(&[], Some("sid=new")), CACHE_CONTROL), ["no-store"]);
+        let targeted = HeaderName::from_static("cdn-cache-control");
+        for name in [targeted, EXPIRES] {
+            let own = [(name.clone(), "max-age=600")];
+            assert_eq!(all(&marked(&own, None), name.clone()), ["max-age=600"]);
+            assert_eq!(all(&marked(&own, Some("sid=new")), name), [""; 0]);
+        }
     }
 
     #[test]

@@ -57,16 +57,13 @@
 //! that closes its sending side only is served to the end. In HTTP/1.1 and HTTP/2 alike.
 
 mod config;
-mod cookie;
 mod error;
 mod extract;
-mod guarded;
 mod headers;
+mod http;
 mod key;
 mod middleware;
 mod session;
-mod set_cookie;
-mod skip;
 mod slot;
 pub mod testing;
 mod writing;

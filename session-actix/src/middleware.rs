@@ -10,18 +10,19 @@ use std::{
 };
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpResponse,
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
-    error::InternalError,
-    http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
+    http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 use futures_util::future::LocalBoxFuture;
-use session_core::{CookieAction, KeyRing, Saved, SessionId, SessionInterface, SessionManager};
+use session_core::{
+    CookieAction, ErrorKind, KeyRing, Saved, SessionId, SessionInterface, SessionManager,
+};
 
 use crate::{
-    Error, Result, SessionMiddlewareBuilder, headers,
-    slot::{self, Shared, Slot},
+    Error, Result, SessionMiddlewareBuilder, error, headers,
+    slot::{self, Place, Shared, Slot},
 };
 
 /// The name of the one session most applications have.
@@ -175,17 +176,22 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let shared = self.sessions.shared();
-        let skips = shared.skip_paths.contain(request.path());
-        if skips {
-            slot::put::<N>(&request, None);
-        }
-        // Of two slots, what is put into the outer one would never meet what is put into the inner.
-        if skips || slot::is_of::<N>(&request, shared) {
+        // As the router compares it.
+        let skips = shared.skip_paths.contain(request.match_info().as_str());
+        let passes_by = match slot::outer::<N>(&request) {
+            // Of two slots, what is put into the outer one would never meet what is put into the
+            // inner.
+            Some(slot) if !Arc::ptr_eq(&slot.shared, shared) => Some(Place::Doubled),
+            Some(slot) if !skips => Some(Place::Slot(slot)),
+            _ => skips.then_some(Place::Skipped),
+        };
+        if let Some(place) = passes_by {
+            slot::put::<N>(&request, place);
             let answer = self.service.call(request);
             return Box::pin(async move { Ok(answer.await?.map_into_left_body()) });
         }
-        let slot = Rc::new(Slot::new(Arc::clone(shared)));
-        slot::put::<N>(&request, Some(Rc::clone(&slot)));
+        let slot = Rc::new(Slot::new(Arc::clone(shared), request.uri().path()));
+        slot::put::<N>(&request, Place::Slot(Rc::clone(&slot)));
         if !shared.eager {
             let answer = self.service.call(request);
             return Box::pin(async move { end(&slot, answer.await).await });
@@ -211,26 +217,21 @@ async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
     if !slot.was_asked_for() {
         return Ok(answer?.map_into_left_body());
     }
-    let name = slot.shared.set_cookie.name();
     let (cookie, saved) = finish(slot).await;
+    let marks = Marks { shared: Arc::clone(&slot.shared), cookie };
     match (answer, saved) {
-        (Ok(mut response), Ok(())) => {
-            headers::mark(response.headers_mut(), name, cookie);
-            Ok(response.map_into_left_body())
-        }
+        (Ok(response), Ok(())) => Ok(marks.set_on(response)),
         (Ok(response), Err(error)) => {
-            let refusal = refusal(&error, response.headers(), name, cookie);
-            Ok(response.into_response(refusal).map_into_right_body())
+            let replaced = response.headers().clone();
+            let mut refusal = response.error_response(error);
+            headers::inherit(refusal.headers_mut(), &replaced);
+            Ok(marks.set_on(refusal).map_into_boxed_body().map_into_right_body())
         }
-        (Err(error), Ok(())) => {
-            let mut response = error.error_response();
-            headers::mark(response.headers_mut(), name, cookie);
-            Err(InternalError::from_response(error, response).into())
-        }
+        // The error itself goes on, so that what is further outside knows it by its type.
+        (Err(error), Ok(())) => Err(marks.set_on_error(error, HeaderMap::new())),
         (Err(replaced), Err(error)) => {
-            let replaced = replaced.error_response();
-            let refusal = refusal(&error, replaced.headers(), name, cookie);
-            Err(InternalError::from_response(error, refusal).into())
+            let replaced = replaced.error_response().headers().clone();
+            Err(marks.set_on_error(error.into(), replaced))
         }
     }
 }
@@ -238,36 +239,65 @@ async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
 /// Stores what is pending; returns the cookie to send, also when that failed: a login may have been
 /// stored before, and its token is the only one that works.
 async fn finish(slot: &Slot) -> (Option<HeaderValue>, Result<()>) {
-    let Some(Some(session)) = slot.opened() else { return (None, Ok(())) };
+    let Some(session) = slot.to_be_saved() else { return (None, Ok(())) };
     let (action, saved) = match session.finish().await {
         Ok(finished) if finished.saved == Saved::Gone => (finished.cookie, Err(Error::gone())),
         Ok(finished) => (finished.cookie, Ok(())),
         Err(error) => (session.take_cookie(), Err(error.into())),
     };
-    let cookie = match &action {
-        CookieAction::Keep => Ok(None),
-        CookieAction::Set(cookie) => slot.shared.set_cookie.set(cookie).map(Some),
-        CookieAction::Remove => Ok(Some(slot.shared.set_cookie.remove())),
-    };
-    match cookie {
+    match slot.set_cookie(&action) {
         Ok(cookie) => (cookie, saved),
         Err(error) => (None, saved.and(Err(error))),
     }
 }
 
-/// The answer in place of one with the headers `replaced`.
-fn refusal(
-    error: &Error,
-    replaced: &HeaderMap,
-    name: &str,
+/// What every response that depends on the session carries.
+struct Marks {
+    shared: Arc<Shared>,
     cookie: Option<HeaderValue>,
-) -> HttpResponse {
-    let mut response = error.error_response();
-    let headers = response.headers_mut();
-    // A session of another name may be stored already, under a token only its cookie brings.
-    for other in replaced.get_all(SET_COOKIE) {
-        headers.append(SET_COOKIE, other.clone());
+}
+
+impl Marks {
+    fn set_on<B>(self, mut response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+        let page = response.response().error().and_then(Self::kind_of).and_then(|kind| {
+            let page = self.shared.error_page.as_ref()?;
+            Some(page.of(kind, error::response_to(kind)))
+        });
+        let Some(page) = page else {
+            self.mark(response.headers_mut());
+            return response.map_into_left_body();
+        };
+        let (page, body) = page.into_parts();
+        response.map_body(|head, _| {
+            let mut headers = page.headers().clone();
+            headers::inherit(&mut headers, &head.headers);
+            self.mark(&mut headers);
+            head.headers = headers;
+            head.status = page.status();
+            EitherBody::right(body)
+        })
     }
-    headers::mark(headers, name, cookie);
-    response
+
+    /// Marks every response that will be made of `error`, which takes the place of one with the
+    /// headers `replaced`.
+    fn set_on_error(self, mut error: actix_web::Error, replaced: HeaderMap) -> actix_web::Error {
+        let kind = Self::kind_of(&error);
+        error.add_response_mapper(move |mut response| {
+            if let (Some(page), Some(kind)) = (&self.shared.error_page, kind) {
+                response = page.of(kind, response);
+            }
+            headers::inherit(response.headers_mut(), &replaced);
+            self.mark(response.headers_mut());
+            response
+        });
+        error
+    }
+
+    fn kind_of(error: &actix_web::Error) -> Option<ErrorKind> {
+        error.as_error::<Error>().map(Error::kind)
+    }
+
+    fn mark(&self, headers: &mut HeaderMap) {
+        headers::mark(headers, self.shared.set_cookie.name(), self.cookie.clone());
+    }
 }

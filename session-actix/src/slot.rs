@@ -5,14 +5,19 @@ use std::{
     fmt,
     marker::PhantomData,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
-use actix_web::{HttpMessage, dev::Extensions, http::header::HeaderValue};
-use session_core::{ErrorKind, ManagedSession, SessionInterface, Verified};
+use actix_web::{
+    HttpMessage, HttpResponse, dev::Extensions, http::header::HeaderValue, web::Bytes,
+};
+use session_core::{CookieAction, ErrorKind, ManagedSession, SessionInterface, Verified};
 use tokio::sync::Mutex;
 
-use crate::{Error, Result, Session, cookie, set_cookie::SetCookie, skip::SkipPaths};
+use crate::{
+    Error, Result, Session,
+    http::{cookie, set_cookie::SetCookie, skip::SkipPaths},
+};
 
 /// What all requests of a middleware have in common.
 #[derive(Debug)]
@@ -22,6 +27,33 @@ pub(crate) struct Shared {
     pub(crate) skip_paths: SkipPaths,
     pub(crate) eager: bool,
     pub(crate) outage: Outage,
+    pub(crate) error_page: Option<ErrorPage>,
+    /// Warns of sessions that begin where their cookie does not come back.
+    pub(crate) path_warning: Once,
+}
+
+/// What the application answers with in place of our own body.
+pub(crate) struct ErrorPage(Box<Page>);
+
+type Page = dyn Fn(ErrorKind, HttpResponse) -> HttpResponse + Send + Sync;
+
+impl ErrorPage {
+    pub(crate) fn new(
+        page: impl Fn(ErrorKind, HttpResponse) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(page))
+    }
+
+    /// The application's answer in place of `response`.
+    pub(crate) fn of(&self, kind: ErrorKind, response: HttpResponse) -> HttpResponse {
+        (self.0)(kind, response)
+    }
+}
+
+impl fmt::Debug for ErrorPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrorPage")
+    }
 }
 
 /// What a handler gets when the store is out.
@@ -36,6 +68,8 @@ pub(crate) enum Outage {
 /// The session of one request: not opened until somebody asks.
 pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
+    /// Whether the browser does not send our cookie with requests of this path.
+    outside: bool,
     /// The cookies of the request, once the store is to be asked with them.
     verified: OnceCell<Rc<Verified>>,
     /// `None` in it stands for a session the store did not give.
@@ -49,8 +83,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    /// For a request of `path`, as it stands in the request line.
+    pub(crate) fn new(shared: Arc<Shared>, path: &str) -> Self {
         Self {
+            outside: !shared.set_cookie.is_sent_with(path),
             shared,
             verified: OnceCell::new(),
             opened: OnceCell::new(),
@@ -72,6 +108,7 @@ impl Slot {
         if let Some(verified) = self.verified.get() {
             return Err(Rc::clone(verified));
         }
+        let fields = fields.into_iter().map(HeaderValue::as_bytes);
         let values = cookie::values(fields, self.shared.set_cookie.name());
         let verified = self.shared.interface.verify(values);
         match verified.recall() {
@@ -118,8 +155,50 @@ impl Slot {
     }
 
     /// The session, if it was opened.
-    pub(crate) fn opened(&self) -> Option<&Option<ManagedSession>> {
-        self.opened.get()
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`]: it could not be. [`ErrorKind::Config`]: nobody tried.
+    pub(crate) fn opened(&self) -> Result<Option<ManagedSession>> {
+        match self.opened.get() {
+            Some(opened) => Ok(opened.clone()),
+            None if self.verified.get().is_some() => {
+                Err(Error::unavailable("the store did not answer when the session was opened"))
+            }
+            None => Err(Error::config(
+                "nobody has opened the session yet: build the middleware with `eager`, or ask for \
+                 the session further outside",
+            )),
+        }
+    }
+
+    /// The `Set-Cookie` that carries out `action`, if any.
+    pub(crate) fn set_cookie(&self, action: &CookieAction) -> Result<Option<HeaderValue>> {
+        let set_cookie = &self.shared.set_cookie;
+        let text = match action {
+            CookieAction::Keep => return Ok(None),
+            CookieAction::Set(cookie) => {
+                if self.outside {
+                    self.shared.path_warning.call_once(|| {
+                        tracing::warn!(
+                            target: "session",
+                            path = set_cookie.path(),
+                            "a session began in a request outside of the cookie's path, which is \
+                             the only place it is seen again: begin sessions below it, or widen it"
+                        );
+                    });
+                }
+                Bytes::from(set_cookie.set(cookie))
+            }
+            CookieAction::Remove => Bytes::copy_from_slice(set_cookie.removal().as_bytes()),
+        };
+        let header = HeaderValue::from_maybe_shared(text);
+        Ok(Some(header.map_err(|_| Error::config("the cookie cannot be written"))?))
+    }
+
+    /// The session to be saved at the end.
+    pub(crate) fn to_be_saved(&self) -> Option<&ManagedSession> {
+        self.opened.get()?.as_ref()
     }
 
     pub(crate) fn was_asked_for(&self) -> bool {
@@ -142,41 +221,56 @@ impl fmt::Debug for Slot {
     }
 }
 
-/// A slot among the extensions of a request, told from others by the name's type.
+/// What a middleware of the name `N` put among the extensions of a request.
 struct Named<N> {
-    /// `None` on a skip path.
-    slot: Option<Rc<Slot>>,
+    place: Place,
     name: PhantomData<fn() -> N>,
 }
 
-/// Gives the request a slot, or marks it as one that has none.
-pub(crate) fn put<N: 'static>(message: &impl HttpMessage, slot: Option<Rc<Slot>>) {
-    message.extensions_mut().insert(Named::<N> { slot, name: PhantomData });
+/// Where the handlers inside find their session, or why there is none.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Slot(Rc<Slot>),
+    /// The path is one the middleware skips.
+    Skipped,
+    /// Another middleware of the name is further outside.
+    Doubled,
 }
 
-/// Whether the request has a slot of this very middleware, from a clone of it further outside.
+pub(crate) fn put<N: 'static>(message: &impl HttpMessage, place: Place) {
+    message.extensions_mut().insert(Named::<N> { place, name: PhantomData });
+}
+
+/// The slot a middleware of the name put in further outside.
 ///
 /// One that ended is from before: the request was answered, and sent through once more.
-pub(crate) fn is_of<N: 'static>(message: &impl HttpMessage, shared: &Arc<Shared>) -> bool {
-    let extensions = message.extensions();
-    let slot = extensions.get::<Named<N>>().and_then(|named| named.slot.as_ref());
-    slot.is_some_and(|slot| Arc::ptr_eq(&slot.shared, shared) && !slot.ended.get())
+pub(crate) fn outer<N: 'static>(message: &impl HttpMessage) -> Option<Rc<Slot>> {
+    match &message.extensions().get::<Named<N>>()?.place {
+        Place::Slot(slot) if !slot.ended.get() => Some(Rc::clone(slot)),
+        _ => None,
+    }
 }
 
 /// The slot of the request.
 ///
 /// # Errors
 ///
-/// No middleware of this name came by, or the path is one it skips.
+/// [`ErrorKind::Config`]: no middleware of this name came by, two that were built apart did, or the
+/// path is one it skips.
 pub(crate) fn find<N: 'static>(extensions: &Extensions) -> Result<Rc<Slot>> {
-    let Some(named) = extensions.get::<Named<N>>() else {
-        return Err(Error::config(
-            "no `SessionMiddleware` of this name is around the handler: add `.wrap(sessions)` to the app or scope",
-        ));
-    };
-    named.slot.clone().ok_or_else(|| {
-        Error::config(
-            "the handler asks for a session on a skip path: take the path from `skip_paths`",
-        )
-    })
+    let place = extensions.get::<Named<N>>().map(|named| &named.place);
+    Err(Error::config(match place {
+        Some(Place::Slot(slot)) => return Ok(Rc::clone(slot)),
+        Some(Place::Skipped) => {
+            "the handler asks for a session on a skip path: take the path from `skip_paths`"
+        }
+        Some(Place::Doubled) => {
+            "two `SessionMiddleware` of one name that were built apart are around the handler: \
+             build one and clone it, or give the second a name with `named`"
+        }
+        None => {
+            "no `SessionMiddleware` of this name is around the handler: add `.wrap(sessions)` to \
+             the app or scope, after the middleware that asks for the session"
+        }
+    }))
 }

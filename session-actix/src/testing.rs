@@ -42,7 +42,7 @@ use std::{fmt, sync::Arc};
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use session_core::CookieAction;
 
-use crate::{Error, Result, Session, SessionMiddleware, cookie};
+use crate::{Error, Result, Session, SessionMiddleware, http::cookie};
 
 /// A browser with a session of its own, as far as cookies go.
 #[derive(Clone)]
@@ -85,8 +85,7 @@ impl Visitor {
     pub fn follow(&mut self, response: &HeaderMap) {
         for header in response.get_all(SET_COOKIE) {
             let pair = header.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-            let pair = HeaderValue::from_bytes(pair).ok();
-            let value = cookie::values(&pair, &self.name).next().map(<[u8]>::to_vec);
+            let value = cookie::values([pair], &self.name).next().map(<[u8]>::to_vec);
             if let Some(value) = value.and_then(|value| String::from_utf8(value).ok()) {
                 self.value = Some(value).filter(|value| !value.is_empty());
             }

@@ -1,8 +1,8 @@
 //! What is written to the response.
 
 use actix_web::{
-    App, Error, HttpResponse,
-    body::MessageBody,
+    App, Error, HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::ErrorImATeapot,
     http::{StatusCode, header},
@@ -10,10 +10,11 @@ use actix_web::{
     test, web,
 };
 use futures_util::FutureExt;
-use session_actix::{Result, Session, testing::Visitor};
+use serde_json::{Value, json};
+use session_actix::{Result, Session, SessionExt, testing::Visitor};
 use session_core::ErrorKind;
 
-use crate::support::{Faulty, ok, sessions};
+use crate::support::{Faulty, Mode, builder, ok, sessions};
 
 fn all(response: &ServiceResponse<impl MessageBody>, name: &str) -> Vec<String> {
     let values = response.headers().get_all(name);
@@ -95,10 +96,151 @@ async fn what_the_handler_says_to_caches_is_merged() {
 }
 
 #[actix_web::test]
+async fn beside_a_cookie_no_field_lets_a_cache_store_the_response() {
+    const FIELDS: [&str; 7] = [
+        "cdn-cache-control",
+        "cloudflare-cdn-cache-control",
+        "vercel-cdn-cache-control",
+        "surrogate-control",
+        "x-accel-expires",
+        "edge-control",
+        "expires",
+    ];
+    let manager = Faulty::default();
+    let app = App::new().wrap(sessions(&manager)).route(
+        "/",
+        web::get().to(async |session: Session, write: web::Query<Vec<(String, u8)>>| {
+            if !write.is_empty() {
+                session.insert("n", 1)?;
+            }
+            let mut response = HttpResponse::Ok();
+            for name in FIELDS {
+                response.insert_header((name, "max-age=600"));
+            }
+            ok(response.finish())
+        }),
+    );
+    let app = test::init_service(app).await;
+    let read = test::call_service(&app, test::TestRequest::get().to_request()).await;
+    let write = test::TestRequest::with_uri("/?w=1").to_request();
+    let write = test::call_service(&app, write).await;
+    assert_eq!(all(&write, "set-cookie").len(), 1);
+    for name in FIELDS {
+        assert_eq!(all(&read, name), ["max-age=600"], "{name}");
+        assert_eq!(all(&write, name), [""; 0], "{name}");
+    }
+}
+
+/// What a middleware inside adds for browsers, proxies and people who read logs.
+async fn dressed<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> std::result::Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    for (name, value) in [
+        ("access-control-allow-origin", "https://app.example"),
+        ("strict-transport-security", "max-age=63072000"),
+        ("x-request-id", "42"),
+        ("vary", "Origin"),
+    ] {
+        let name = header::HeaderName::from_static(name);
+        response.headers_mut().append(name, header::HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+#[actix_web::test]
+async fn a_refusal_keeps_what_was_not_about_the_answer_it_replaces() {
+    let manager = Faulty::default();
+    let visitor = visitor(&manager).await;
+    let write = async |session: Session| {
+        session.insert("n", 2)?;
+        ok(HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, "/done"))
+            .insert_header((header::ETAG, "\"1\""))
+            .insert_header((header::CONTENT_LANGUAGE, "en"))
+            .insert_header((header::CACHE_CONTROL, "max-age=60"))
+            .content_type("text/html")
+            .body("what the handler believes"))
+    };
+    let app = App::new()
+        .wrap(middleware::from_fn(dressed))
+        .wrap(sessions(&manager))
+        .route("/", web::get().to(write));
+    let app = test::init_service(app).await;
+    manager.set(Mode::FailsToWrite(ErrorKind::Unavailable));
+    let request = test::TestRequest::get().insert_header(visitor.cookie()).to_request();
+    let response = test::call_service(&app, request).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    for (name, value) in [
+        ("access-control-allow-origin", "https://app.example"),
+        ("strict-transport-security", "max-age=63072000"),
+        ("x-request-id", "42"),
+        ("vary", "Origin, Cookie"),
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+        ("retry-after", "1"),
+    ] {
+        assert_eq!(all(&response, name), [value]);
+    }
+    for name in ["location", "etag", "content-language"] {
+        assert_eq!(all(&response, name), [""; 0]);
+    }
+}
+
+#[actix_web::test]
+async fn an_application_answers_errors_of_sessions_with_its_own_page() {
+    let manager = Faulty::default();
+    let visitor = visitor(&manager).await;
+    let page = |kind: ErrorKind, mut response: HttpResponse| {
+        let html = header::HeaderValue::from_static("text/html");
+        response.headers_mut().insert(header::CONTENT_TYPE, html);
+        response.set_body(BoxBody::new(format!("<h1>{kind:?}</h1>")))
+    };
+    let sessions = builder(&manager).error_page(page).build().unwrap();
+    let asks = async |request: ServiceRequest, next: Next<_>| {
+        if request.path() == "/inside" {
+            request.session().await?;
+        }
+        next.call(request).await
+    };
+    let app = App::new()
+        .wrap(middleware::from_fn(asks))
+        .wrap(middleware::from_fn(dressed))
+        .wrap(sessions)
+        .route("/read", web::get().to(read))
+        .route("/write", web::get().to(write));
+    let app = test::init_service(app).await;
+    for (path, mode) in [
+        ("/read", Mode::Fails),
+        ("/write", Mode::FailsToWrite(ErrorKind::Unavailable)),
+        ("/inside", Mode::Fails),
+    ] {
+        manager.set(mode);
+        let request = test::TestRequest::with_uri(path).insert_header(visitor.cookie());
+        let response = match test::try_call_service(&app, request.to_request()).await {
+            Ok(response) => {
+                assert_eq!(all(&response, "x-request-id"), ["42"], "{path}");
+                response.into_parts().1.map_into_boxed_body()
+            }
+            Err(error) => error.error_response(),
+        };
+        let headers = response.headers().clone();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(headers.get("content-type").unwrap(), "text/html", "{path}");
+        assert_eq!(headers.get("cache-control").unwrap(), "no-store", "{path}");
+        assert_eq!(headers.get("retry-after").unwrap(), "1", "{path}");
+        let body = response.into_body().try_into_bytes().unwrap();
+        assert_eq!(body, "<h1>Unavailable</h1>", "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn there_is_one_cookie_of_the_name_whoever_else_sets_one() {
     let manager = Faulty::default();
-    let inner = web::scope("/inner").wrap(sessions(&manager)).route("", web::get().to(write));
-    let app = App::new().wrap(sessions(&manager)).service(inner).route(
+    let sessions = sessions(&manager);
+    let inner = web::scope("/inner").wrap(sessions.clone()).route("", web::get().to(write));
+    let app = App::new().wrap(sessions).service(inner).route(
         "/",
         web::get().to(async |session: Session| {
             session.insert("n", 1)?;
@@ -163,6 +305,45 @@ async fn an_error_of_a_middleware_inside_is_answered_after_the_save() {
     assert_eq!(manager.len(), 1);
 }
 
+#[derive(Debug)]
+struct Refused;
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::PAYMENT_REQUIRED
+    }
+}
+
+#[actix_web::test]
+async fn an_error_of_a_middleware_inside_keeps_its_type_and_its_cookie() {
+    let manager = Faulty::default();
+    let refuses = async |request: ServiceRequest, _next: Next<BoxBody>| {
+        request.session().await?.bind("ada").await?;
+        Err::<ServiceResponse<BoxBody>, Error>(Refused.into())
+    };
+    let app = App::new()
+        .wrap(middleware::from_fn(refuses))
+        .wrap(sessions(&manager))
+        .route("/", web::get().to(write));
+    let app = test::init_service(app).await;
+    let answer = test::try_call_service(&app, test::TestRequest::get().to_request()).await;
+    let error = answer.expect_err("the error goes on");
+    assert!(error.as_error::<Refused>().is_some());
+    for time in ["first", "second"] {
+        let response = error.error_response();
+        assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED, "the {time} time");
+        let headers = response.headers();
+        assert_eq!(headers.get_all("set-cookie").count(), 1, "the {time} time");
+        assert_eq!(headers.get("cache-control").unwrap(), "no-store", "the {time} time");
+    }
+}
+
 #[actix_web::test]
 async fn a_handler_that_panics_saves_nothing() {
     let manager = Faulty::default();
@@ -205,7 +386,10 @@ async fn a_request_that_lost_its_session_is_told_so_and_sends_no_cookie() {
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(all(&response, "set-cookie"), [""; 0]);
     assert_eq!(manager.len(), 0);
-    assert_eq!(test::read_body(response).await, "");
+    assert_eq!(all(&response, "content-type"), ["application/problem+json"]);
+    let body: Value = test::read_body_json(response).await;
+    assert_eq!((&body["status"], &body["code"]), (&json!(409), &json!("session_gone")));
+    assert!(body["detail"].as_str().unwrap().contains("Nothing of it was saved"), "{body}");
 }
 
 #[actix_web::test]
@@ -262,27 +446,29 @@ async fn a_request_with_the_token_from_before_a_login_sends_nothing() {
 }
 
 #[std::prelude::v1::test]
-fn every_kind_of_error_is_answered_without_a_word() {
-    use actix_web::{ResponseError, body::BodySize};
-
-    for (kind, status) in [
-        (ErrorKind::Codec, 500),
-        (ErrorKind::Config, 500),
-        (ErrorKind::Contended, 503),
-        (ErrorKind::Corrupt, 500),
-        (ErrorKind::Finished, 500),
-        (ErrorKind::Full, 503),
-        (ErrorKind::Gone, 409),
-        (ErrorKind::TooLarge, 413),
-        (ErrorKind::TooManySessions, 403),
-        (ErrorKind::Unavailable, 503),
-        (ErrorKind::Unsupported, 500),
+fn every_kind_of_error_is_answered_for_people_and_programs_and_without_its_cause() {
+    for (kind, status, code) in [
+        (ErrorKind::Codec, 500, "session_error"),
+        (ErrorKind::Config, 500, "session_error"),
+        (ErrorKind::Contended, 503, "sessions_unavailable"),
+        (ErrorKind::Corrupt, 500, "session_error"),
+        (ErrorKind::Finished, 500, "session_error"),
+        (ErrorKind::Full, 503, "sessions_unavailable"),
+        (ErrorKind::Gone, 409, "session_gone"),
+        (ErrorKind::TooLarge, 413, "session_too_large"),
+        (ErrorKind::TooManySessions, 403, "too_many_sessions"),
+        (ErrorKind::Unavailable, 503, "sessions_unavailable"),
+        (ErrorKind::Unsupported, 500, "session_error"),
     ] {
         let error: session_actix::Error = session_core::Error::new(kind, "fs", "the detail").into();
         let response = error.error_response();
         assert_eq!(response.status().as_u16(), status, "{kind:?}");
-        assert!(matches!(response.body().size(), BodySize::None | BodySize::Sized(0)), "{kind:?}");
         let retry = response.headers().get(header::RETRY_AFTER).map(|it| it.to_str().unwrap());
         assert_eq!(retry, (status == 503).then_some("1"), "{kind:?}");
+        let body = response.into_body().try_into_bytes().unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)));
+        assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{kind:?}");
+        assert!(!problem.to_string().contains("the detail"), "{kind:?}");
     }
 }

@@ -33,6 +33,7 @@ fn a_cookie_that_browsers_would_drop_is_refused() {
     check("domain", |it: SessionMiddlewareBuilder| {
         it.cookie_name("sid").domain("example.com; Path=/")
     });
+    check("top-level domain", |it: SessionMiddlewareBuilder| it.cookie_name("sid").domain("com"));
     check("path", |it: SessionMiddlewareBuilder| it.cookie_name("sid").path("/; Domain=x"));
 }
 
@@ -41,6 +42,22 @@ fn a_name_that_is_no_token_is_refused() {
     for name in ["", "a b", "a;b", "a=b", "a,b", "a\r\nb", "\"a\"", "sïd"] {
         check(name, |it: SessionMiddlewareBuilder| it.cookie_name(name));
     }
+}
+
+#[std::prelude::v1::test]
+fn a_named_middleware_without_a_cookie_of_its_own_is_refused() {
+    struct Admin;
+    for set in [
+        |it: SessionMiddlewareBuilder| it,
+        |it: SessionMiddlewareBuilder| it.insecure_cookie(),
+        |it: SessionMiddlewareBuilder| it.cookie_name("__Host-sid"),
+    ] {
+        let error = set(builder(&Faulty::default())).named::<Admin>().build().expect_err("shared");
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("`cookie_name`"), "{error}");
+    }
+    let own = builder(&Faulty::default()).named::<Admin>().cookie_name("__Host-admin");
+    assert!(own.build().is_ok());
 }
 
 #[std::prelude::v1::test]
@@ -57,7 +74,7 @@ fn times_and_limits_of_nothing_are_refused() {
 
 #[std::prelude::v1::test]
 fn a_skip_path_that_is_none_is_refused() {
-    for path in ["static", "/", "", "/a?b"] {
+    for path in ["static", "/", "", "/a?b", "/a/../b", "/a//b", "/%61"] {
         check(path, |it: SessionMiddlewareBuilder| it.skip_paths([path]));
     }
 }
@@ -74,6 +91,7 @@ fn what_can_work_is_taken() {
         |it: SessionMiddlewareBuilder| {
             it.cookie_name("__Secure-sid").domain("example.com").path("/app")
         },
+        |it: SessionMiddlewareBuilder| it.cookie_name("sid").domain("localhost"),
         |it: SessionMiddlewareBuilder| {
             it.rotate_every(Duration::from_secs(60)).skip_paths(["/static", "/a/b"])
         },
@@ -111,10 +129,37 @@ async fn a_skip_path_has_no_session_and_a_handler_there_is_told() {
 }
 
 #[actix_web::test]
+async fn no_client_makes_a_path_skipped_that_is_routed_to_a_handler_with_a_session() {
+    let sessions = builder(&Faulty::default()).skip_paths(["/static"]).build().unwrap();
+    let read = async |session: Session| format!("{}", session.is_new());
+    let app = App::new()
+        .wrap(sessions)
+        .route("/static/{tail:.*}", web::get().to(async || "ok"))
+        .route("/{tail:.*}", web::get().to(read));
+    let app = test::init_service(app).await;
+    for path in [
+        "/files/../static/x",
+        "/files/%2e%2e/static/x",
+        "/files/%2E./static/x",
+        "//static/x",
+        "/./static/x",
+        "/static%2fx",
+        "/static/../x",
+        "/%73tatic/x",
+        "/static/x",
+    ] {
+        let request = test::TestRequest::with_uri(path).to_request();
+        let response = test::call_service(&app, request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_handler_without_middleware_around_it_is_told() {
     let read = async |session: Session| format!("{}", session.is_new());
     let app = test::init_service(App::new().route("/", web::get().to(read))).await;
     let response = test::call_service(&app, test::TestRequest::get().to_request()).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(test::read_body(response).await, "");
+    let body = test::read_body(response).await;
+    assert!(String::from_utf8_lossy(&body).contains("session_error"), "{body:?}");
 }

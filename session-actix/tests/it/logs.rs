@@ -15,7 +15,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
-use crate::support::{Faulty, Mode, ok, sessions};
+use crate::support::{Faulty, Mode, builder, ok, sessions};
 
 /// Writes down every field of every event and span.
 #[derive(Clone, Default)]
@@ -68,16 +68,43 @@ async fn act(session: Session, what: web::Path<String>) -> Result<String> {
 /// Set in a process that runs one test alone.
 const ALONE: &str = "SESSION_ACTIX_TEST_ALONE";
 
+/// Runs the test called `name` in a process of its own; says whether this is that process.
+///
+/// Whether a place that logs is listened to is remembered for all threads when it is first met, and
+/// a test that meets it at the same time may have the last word.
+fn is_alone(name: &str) -> bool {
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut alone = Command::new(env::current_exe().unwrap());
+    let output = alone.args(["--exact", name]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+#[actix_web::test]
+async fn a_session_that_begins_outside_of_its_cookies_path_is_warned_of_once() {
+    if !is_alone("logs::a_session_that_begins_outside_of_its_cookies_path_is_warned_of_once") {
+        return;
+    }
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let sessions = builder(&Faulty::default()).cookie_name("sid").path("/foo").build().unwrap();
+    let app = App::new().wrap(sessions).route("/{what}", web::get().to(act));
+    let app = test::init_service(app).await;
+    let warnings = || recorder.0.lock().unwrap().matches("outside of the cookie's path").count();
+    let mut seen = Vec::new();
+    for path in ["/foo", "/read", "/bar", "/foobar"] {
+        test::call_service(&app, test::TestRequest::with_uri(path).to_request()).await;
+        seen.push(warnings());
+    }
+    assert_eq!(seen, [0, 1, 1, 1]);
+}
+
 #[actix_web::test]
 async fn logs_tell_what_happened_and_never_to_whom() {
-    // Whether a place that logs is listened to is remembered for all threads when it is first met,
-    // and a test that meets it at the same time may have the last word.
-    if env::var_os(ALONE).is_none() {
-        let mut alone = Command::new(env::current_exe().unwrap());
-        alone.args(["--exact", "logs::logs_tell_what_happened_and_never_to_whom"]);
-        let output = alone.env(ALONE, "1").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    if !is_alone("logs::logs_tell_what_happened_and_never_to_whom") {
         return;
     }
     let recorder = Recorder::default();

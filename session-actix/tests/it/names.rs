@@ -1,7 +1,7 @@
 //! Several sessions in one application, and ways to one that are not extractors.
 
 use actix_web::{
-    App, Error, HttpResponse,
+    App, Error, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform, fn_service},
     error::ErrorUnauthorized,
@@ -197,7 +197,7 @@ async fn a_guard_sees_the_session_of_an_eager_middleware() {
     let manager = Faulty::default();
     let eager = builder(&manager).eager().build().unwrap();
     let member = |request: &guard::GuardContext<'_>| {
-        request.opened_session().is_some_and(|session| session.principal().is_some())
+        request.opened_session().is_ok_and(|session| session.principal().is_some())
     };
     let app = App::new()
         .wrap(eager.clone())
@@ -223,6 +223,58 @@ async fn a_guard_sees_the_session_of_an_eager_middleware() {
     manager.set(Mode::Fails);
     assert_eq!(test::read_body(get("/plain").await).await, "ok");
     assert_eq!(test::read_body(get("/area").await).await, "strangers");
+}
+
+#[actix_web::test]
+async fn a_guard_is_told_why_there_is_no_session_for_it() {
+    let manager = Faulty::default();
+    let lazy = builder(&manager).skip_paths(["/static"]).build().unwrap();
+    let eager = builder(&manager).eager().build().unwrap();
+    let bare = App::new().default_service(web::to(why));
+    let lazy_app = App::new().wrap(lazy).default_service(web::to(why));
+    let eager_app = App::new().wrap(eager.clone()).default_service(web::to(why));
+    let bare = test::init_service(bare).await;
+    let lazy_app = test::init_service(lazy_app).await;
+    let eager_app = test::init_service(eager_app).await;
+    let visitor = Visitor::with(&eager, async |session| session.bind("ada").await).await.unwrap();
+    let get =
+        |path: &str| test::TestRequest::with_uri(path).insert_header(visitor.cookie()).to_request();
+    let said = test::call_and_read_body(&bare, get("/")).await;
+    assert!(said.starts_with(b"Config") && said.ends_with(b"asks for the session"), "{said:?}");
+    let said = test::call_and_read_body(&lazy_app, get("/static")).await;
+    assert!(said.starts_with(b"Config") && said.ends_with(b"from `skip_paths`"), "{said:?}");
+    let said = test::call_and_read_body(&lazy_app, get("/")).await;
+    assert!(said.starts_with(b"Config") && said.ends_with(b"further outside"), "{said:?}");
+    assert_eq!(test::call_and_read_body(&eager_app, get("/")).await, "ada");
+    manager.set(Mode::Fails);
+    let said = test::call_and_read_body(&eager_app, get("/")).await;
+    assert!(said.starts_with(b"Unavailable"), "{said:?}");
+}
+
+/// Whom the opened session belongs to, or why there is none.
+async fn why(request: HttpRequest) -> String {
+    match request.opened_session() {
+        Ok(session) => session.principal().as_deref().unwrap_or("nobody").to_owned(),
+        Err(error) => format!("{:?}: {error}", error.kind()),
+    }
+}
+
+#[actix_web::test]
+async fn two_middlewares_of_one_name_built_apart_lose_nothing_in_silence() {
+    let manager = Faulty::default();
+    let write = async |session: Session| {
+        session.insert("inner", 2)?;
+        ok("")
+    };
+    let app = App::new()
+        .service(web::scope("/a").wrap(sessions(&manager)).route("", web::get().to(write)))
+        .route("/b", web::get().to(write))
+        .wrap(sessions(&manager));
+    let app = test::init_service(app).await;
+    let response = test::call_service(&app, test::TestRequest::with_uri("/a").to_request()).await;
+    assert_eq!((response.status(), manager.len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
+    let response = test::call_service(&app, test::TestRequest::with_uri("/b").to_request()).await;
+    assert_eq!((response.status(), manager.len()), (StatusCode::OK, 1));
 }
 
 #[actix_web::test]

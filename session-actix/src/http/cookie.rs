@@ -2,8 +2,6 @@
 
 use std::iter;
 
-use actix_web::http::header::HeaderValue;
-
 /// The values of all cookies called `name`, in the order received.
 ///
 /// Each field is split at `;`, spaces and tabs around a pair are cut off, and what stands before
@@ -14,12 +12,12 @@ use actix_web::http::header::HeaderValue;
 /// decodes or trims here has lost the prefix's protection (PHP CVE-2020-7070; the cookies of
 /// `HttpRequest` of actix-web 4.18).
 pub(crate) fn values<'a, 'n>(
-    fields: impl IntoIterator<Item = &'a HeaderValue>,
+    fields: impl IntoIterator<Item = &'a [u8]>,
     name: &'n str,
 ) -> impl Iterator<Item = &'a [u8]> {
     fields
         .into_iter()
-        .flat_map(|field| pairs(field.as_bytes()))
+        .flat_map(pairs)
         .filter_map(move |pair| trimmed(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
@@ -45,9 +43,7 @@ mod tests {
     use super::*;
 
     fn read(fields: &[&[u8]]) -> Vec<String> {
-        let fields: Vec<_> =
-            fields.iter().map(|field| HeaderValue::from_bytes(field).unwrap()).collect();
-        values(&fields, "__Host-sid")
+        values(fields.iter().copied(), "__Host-sid")
             .map(|value| String::from_utf8_lossy(value).into_owned())
             .collect()
     }

@@ -2,7 +2,6 @@
 
 use std::{fmt::Write, time::Duration};
 
-use actix_web::http::header::HeaderValue;
 use session_core::IssuedCookie;
 
 use crate::{Error, Result};
@@ -112,6 +111,14 @@ impl Attributes {
         {
             return refuse("the cookie domain must be a host name, such as `example.com`");
         }
+        if let Some(domain) = &self.domain
+            && !domain.contains('.')
+            && !domain.eq_ignore_ascii_case("localhost")
+        {
+            return refuse(
+                "browsers drop a cookie for a whole top-level domain: name a host below it, such as `example.com`",
+            );
+        }
         if self.path.len().max(self.domain.as_ref().map_or(0, String::len)) > MAX_ATTRIBUTE_BYTES {
             return refuse("browsers ignore a path or domain of more than 1024 bytes: shorten it");
         }
@@ -119,15 +126,16 @@ impl Attributes {
     }
 }
 
-/// A header with room for a value.
+/// The value of the field, with room for that of the cookie.
 #[derive(Debug)]
 pub(crate) struct SetCookie {
     name: String,
+    path: String,
     /// Everything from `; Path` on, the same for setting and removing: a browser takes a removal of
     /// other attributes for another cookie.
     attributes: String,
     browser_session: bool,
-    removal: HeaderValue,
+    removal: String,
 }
 
 impl SetCookie {
@@ -152,9 +160,10 @@ impl SetCookie {
         if with.partitioned {
             attributes.push_str("; Partitioned");
         }
-        let removal = header(format!("{name}=; Max-Age=0{attributes}"))?;
+        let removal = format!("{name}=; Max-Age=0{attributes}");
         Ok(Self {
             name: name.to_owned(),
+            path: with.path.clone(),
             attributes,
             browser_session: with.browser_session,
             removal,
@@ -165,19 +174,32 @@ impl SetCookie {
         &self.name
     }
 
-    /// The header that sets `cookie`, in one allocation.
-    pub(crate) fn set(&self, cookie: &IssuedCookie) -> Result<HeaderValue> {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether a browser sends the cookie with requests of `path`, as it stands in the request line
+    /// (RFC 6265bis, section 5.1.4).
+    pub(crate) fn is_sent_with(&self, path: &str) -> bool {
+        self.path == "/"
+            || path.strip_prefix(&*self.path).is_some_and(|rest| {
+                rest.is_empty() || self.path.ends_with('/') || rest.starts_with('/')
+            })
+    }
+
+    /// What sets `cookie`, in one allocation.
+    pub(crate) fn set(&self, cookie: &IssuedCookie) -> String {
         let max_age =
             (!self.browser_session || cookie.is_permanent()).then(|| seconds(cookie.max_age()));
         self.write(cookie.value(), max_age)
     }
 
-    /// The header that removes the cookie.
-    pub(crate) fn remove(&self) -> HeaderValue {
-        self.removal.clone()
+    /// What removes the cookie.
+    pub(crate) fn removal(&self) -> &str {
+        &self.removal
     }
 
-    fn write(&self, value: &str, max_age: Option<u64>) -> Result<HeaderValue> {
+    fn write(&self, value: &str, max_age: Option<u64>) -> String {
         const MAX_AGE_BYTES: usize = "; Max-Age=34560000".len();
         let mut text = String::with_capacity(
             self.name.len() + 1 + value.len() + MAX_AGE_BYTES + self.attributes.len(),
@@ -186,11 +208,11 @@ impl SetCookie {
         text.push('=');
         text.push_str(value);
         if let Some(seconds) = max_age {
-            write!(text, "; Max-Age={seconds}")
-                .map_err(|_| Error::config("the cookie cannot be written"))?;
+            // Writing to a string does not fail.
+            let _ = write!(text, "; Max-Age={seconds}");
         }
         text.push_str(&self.attributes);
-        header(text)
+        text
     }
 }
 
@@ -200,19 +222,12 @@ fn seconds(age: Duration) -> u64 {
     whole.clamp(1, MAX_AGE)
 }
 
-fn header(text: String) -> Result<HeaderValue> {
-    HeaderValue::from_maybe_shared(actix_web::web::Bytes::from(text)).map_err(|_| {
-        Error::config("the cookie cannot be written: take a name and attributes of ASCII")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn written(name: &str, with: &Attributes, max_age: Option<u64>) -> String {
-        let header = SetCookie::new(name, with).unwrap().write("VALUE", max_age).unwrap();
-        header.to_str().unwrap().to_owned()
+        SetCookie::new(name, with).unwrap().write("VALUE", max_age)
     }
 
     fn usual() -> Attributes {
@@ -281,15 +296,12 @@ mod tests {
         let with = Attributes { domain: Some("example.com".into()), path: "/a".into(), ..usual() };
         let cookie = SetCookie::new("__Secure-sid", &with).unwrap();
         assert_eq!(
-            cookie.remove().to_str().unwrap(),
+            cookie.removal(),
             "__Secure-sid=; Max-Age=0; Path=/a; Domain=example.com; Secure; HttpOnly; SameSite=Lax"
         );
-        let set = cookie.write("VALUE", Some(1)).unwrap();
-        let attributes = |header: &HeaderValue| {
-            let text = header.to_str().unwrap().to_owned();
-            text[text.find("; Path").unwrap()..].to_owned()
-        };
-        assert_eq!(attributes(&set), attributes(&cookie.remove()));
+        let set = cookie.write("VALUE", Some(1));
+        let attributes = |text: &str| text[text.find("; Path").unwrap()..].to_owned();
+        assert_eq!(attributes(&set), attributes(cookie.removal()));
     }
 
     #[test]
@@ -307,7 +319,18 @@ mod tests {
         for path in ["", "a", "/a;b", "/a\r\nb", "/ä", &"/a".repeat(600)] {
             assert!(refused("sid", Attributes { path: path.into(), ..usual() }), "{path}");
         }
-        for domain in ["", ".a.b", "a..b", "a.b.", "-a", "a b", "a;b", "ä.de", &"a".repeat(2000)] {
+        for domain in [
+            "",
+            ".a.b",
+            "a..b",
+            "a.b.",
+            "-a.b",
+            "a b.c",
+            "a;b.c",
+            "ä.de",
+            "com",
+            &"a.b".repeat(2000),
+        ] {
             assert!(
                 refused("sid", Attributes { domain: Some(domain.into()), ..usual() }),
                 "{domain}"
@@ -316,5 +339,24 @@ mod tests {
         assert!(refused(&"n".repeat(2000), usual()));
         assert!(usual().check("__Host-sid").is_ok());
         assert!(insecure().check("sid").is_ok());
+        for domain in ["localhost", "example.com"] {
+            assert!(Attributes { domain: Some(domain.into()), ..usual() }.check("sid").is_ok());
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_sent_with_its_path_and_all_below() {
+        let of = |path: &str| {
+            SetCookie::new("sid", &Attributes { path: path.into(), ..usual() }).unwrap()
+        };
+        for (path, sent, not_sent) in [
+            ("/", &["/", "/a"][..], &[][..]),
+            ("/a", &["/a", "/a/", "/a/b"], &["/", "/ab", "/b/a"]),
+            ("/a/", &["/a/", "/a/b"], &["/", "/a", "/ab"]),
+        ] {
+            let cookie = of(path);
+            assert!(sent.iter().all(|it| cookie.is_sent_with(it)), "{path}");
+            assert!(!not_sent.iter().any(|it| cookie.is_sent_with(it)), "{path}");
+        }
     }
 }

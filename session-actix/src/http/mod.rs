@@ -1,0 +1,8 @@
+//! What HTTP asks of an adapter, in bytes and text: nothing here knows a web framework.
+
+pub(crate) mod caching;
+pub(crate) mod cookie;
+pub(crate) mod guarded;
+pub(crate) mod refusal;
+pub(crate) mod set_cookie;
+pub(crate) mod skip;
