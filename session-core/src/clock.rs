@@ -9,13 +9,21 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::manager::{signed, unsigned};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
 /// All arithmetic saturates: no duration a user can configure makes it wrap or panic
 /// (RUSTSEC-2017-0005 is about a cookie library that did).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+///
+/// Serialised as that number, which is what `new Date(number)` of JavaScript takes. As a date of a
+/// library for dates: by way of [`SystemTime`].
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(transparent)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -70,6 +78,14 @@ impl From<SystemTime> for Timestamp {
     /// Times before the epoch become the epoch.
     fn from(time: SystemTime) -> Self {
         time.duration_since(UNIX_EPOCH).map_or(Self::EPOCH, |since| Self(millis(since)))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    /// A time the system cannot say becomes the end of the year 9999.
+    fn from(time: Timestamp) -> Self {
+        const LAST: Duration = Duration::from_secs(253_402_300_799);
+        UNIX_EPOCH.checked_add(Duration::from_millis(time.0)).unwrap_or(UNIX_EPOCH + LAST)
     }
 }
 

@@ -66,6 +66,10 @@ impl Error {
         matches!(self.kind, ErrorKind::Contended | ErrorKind::Full | ErrorKind::Unavailable)
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Config, "core", message)
     }

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
 use super::{MaxSessions, Purpose, SessionInterface, Shared};
@@ -54,8 +55,23 @@ impl fmt::Display for SessionHandle {
     }
 }
 
-/// One session in its owner's list.
-#[derive(Clone)]
+impl Serialize for SessionHandle {
+    /// As `Display` writes it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionHandle {
+    /// As [`parse`](Self::parse) reads it: from a path or a form, say.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("this is no handle of a session"))
+    }
+}
+
+/// One session in its owner's list. Serialised for the owner to see: it names nothing that logs in.
+#[derive(Clone, Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// What to revoke it by.

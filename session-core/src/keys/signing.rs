@@ -1,6 +1,11 @@
 //! `SigningKey`: one secret, and what is derived from it.
 
-use std::fmt;
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -10,7 +15,7 @@ use super::{
     mac::{Algorithm, Mac},
     seal::Seal,
 };
-use crate::{Error, Result, record::KeyId};
+use crate::{Error, Result, random, record::KeyId};
 
 /// A secret of the server, and the keys derived from it: one to sign cookies, one to seal records,
 /// one to tag principals.
@@ -22,13 +27,15 @@ use crate::{Error, Result, record::KeyId};
 ///
 /// # Form and units
 ///
-/// The secret is at least 32 bytes, best from a generator: `head -c 32 /dev/urandom`. A pass phrase
-/// is not one, however long.
+/// The secret is at least 32 bytes from a random generator, as they are or as text of one line
+/// (hexadecimal, base64). A pass phrase is not one, however long: what people can remember can be
+/// guessed, and one cookie is enough to test guesses with.
 ///
 /// # Errors
 ///
-/// The constructors refuse secrets that are shorter than 32 bytes or one byte repeated, with
-/// [`ErrorKind::Config`](crate::ErrorKind::Config).
+/// With [`ErrorKind::Config`](crate::ErrorKind::Config) the constructors refuse secrets that are
+/// shorter than 32 bytes, that are made of fewer than 8 different bytes, or that are text of
+/// several words.
 ///
 /// # Examples
 ///
@@ -56,12 +63,67 @@ pub struct SigningKey {
 impl SigningKey {
     /// The shortest secret that is taken.
     pub const MIN_SECRET_BYTES: usize = 32;
+    /// 32 random hexadecimal digits have fewer once in a million times, 32 random bytes never.
+    const MIN_DIFFERENT_BYTES: usize = 8;
 
     /// A key that signs cookies with HMAC-SHA256: a cookie value of 101 bytes.
     ///
     /// Take this one unless you have a reason.
     pub fn hmac_sha256(secret: impl AsRef<[u8]>) -> Result<Self> {
         Self::derive(Algorithm::HmacSha256, secret.as_ref())
+    }
+
+    /// The key whose secret is in `file`, for [`hmac_sha256`](Self::hmac_sha256).
+    ///
+    /// The file is made once, and kept: `(umask 077; head -c 32 /dev/urandom > session.key)`.
+    /// Whoever reads it can log in as anyone, and who loses it logs everyone out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with the path and what to do: the file
+    /// cannot be read, has more than 4,096 bytes, or what is in it is refused.
+    pub fn from_file(file: impl AsRef<Path>) -> Result<Self> {
+        let file = file.as_ref();
+        let mut secret = Zeroizing::new(Vec::new());
+        let read = File::open(file)
+            .and_then(|open| open.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut secret));
+        if let Err(error) = read {
+            let message = if error.kind() == io::ErrorKind::NotFound {
+                format!(
+                    "there is no key file {0}: make one, (umask 077; head -c 32 /dev/urandom > {0})",
+                    file.display()
+                )
+            } else {
+                format!("the key file {} cannot be read: {error}", file.display())
+            };
+            return Err(Error::config(message).with_source(error));
+        }
+        if secret.len() as u64 > Self::MAX_FILE_BYTES {
+            return Err(Error::config(format!(
+                "{} is no key file, it has more than {} bytes: name the file of the key",
+                file.display(),
+                Self::MAX_FILE_BYTES
+            )));
+        }
+        Self::hmac_sha256(&*secret).map_err(|error| {
+            let message = format!("the key file {} holds no key", file.display());
+            Error::config(format!("{message}: {}", error.message())).with_source(error)
+        })
+    }
+
+    const MAX_FILE_BYTES: u64 = 4096;
+
+    /// A new key, from the system's random generator, for [`hmac_sha256`](Self::hmac_sha256).
+    ///
+    /// For tests, and for programs whose sessions end with the process: no other process, and not
+    /// this one after a restart, can read what is stored under it. To keep sessions, keep the
+    /// secret: see [`from_file`](Self::from_file).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): the system gave no randomness.
+    pub fn generate() -> Result<Self> {
+        Self::hmac_sha256(*Zeroizing::new(random::bytes::<32>()?))
     }
 
     /// A key that signs cookies with HMAC-SHA1, as the Flask snippet this began with did: a cookie
@@ -81,9 +143,17 @@ impl SigningKey {
                 Self::MIN_SECRET_BYTES
             )));
         }
-        if secret.iter().all(|byte| *byte == secret[0]) {
+        let mut seen = [false; 256];
+        secret.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        if seen.iter().filter(|seen| **seen).count() < Self::MIN_DIFFERENT_BYTES {
             return Err(Error::config(
-                "the secret of a signing key is one byte repeated: take it from a random generator",
+                "the secret of a signing key repeats a few bytes: take it from a random generator",
+            ));
+        }
+        // Base64 and hexadecimal digits have no blanks between them; random bytes are not text.
+        if str::from_utf8(secret).is_ok_and(is_several_words) {
+            return Err(Error::config(
+                "the secret of a signing key is a pass phrase, or text of several lines: take it from a random generator",
             ));
         }
         let hkdf = Hkdf::<Sha256>::new(None, secret);
@@ -158,6 +228,11 @@ impl SigningKey {
     ) -> Option<()> {
         self.seal.open(nonce, header, body, tag)
     }
+}
+
+fn is_several_words(text: &str) -> bool {
+    let is_text = text.chars().all(|char| !char.is_control() || char.is_whitespace());
+    is_text && text.split_whitespace().nth(1).is_some()
 }
 
 impl fmt::Debug for SigningKey {

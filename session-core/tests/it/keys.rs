@@ -34,7 +34,46 @@ fn secrets_that_anyone_could_guess_are_refused() {
             }
         }
         assert!(make(&secret(1)).is_ok());
+        for phrase in [
+            "correct horse battery staple, as the comic has it",
+            "a secret of two lines, each of\nthem long enough",
+            "passwordpasswordpasswordpassword",
+            "121212121212121212121212121212121212",
+        ] {
+            assert_says(&make(phrase.as_bytes()).unwrap_err(), "from a random generator");
+        }
+        for text in
+            ["5f1d0c9b3a7e4862b0d9f3c1a8e57264", "mPz0cG3kQy1Nf8Vw6Lr5Xh2Td9Sb4JaE7uIoKq+/ZxY=\n"]
+        {
+            assert!(make(text.as_bytes()).is_ok(), "random bytes as text");
+        }
     }
+}
+
+#[test]
+fn a_key_file_that_gives_no_key_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.key");
+    let error = SigningKey::from_file(&file).unwrap_err();
+    assert_says(&error, "there is no key file");
+    assert!(error.to_string().ends_with(&format!("/dev/urandom > {})", file.display())));
+    assert_says(&SigningKey::from_file(folder.path()).unwrap_err(), "cannot be read: ");
+    std::fs::write(&file, "short").unwrap();
+    assert_says(&SigningKey::from_file(&file).unwrap_err(), "session.key holds no key: ");
+    std::fs::write(&file, vec![1; 5000]).unwrap();
+    assert_says(&SigningKey::from_file(&file).unwrap_err(), "more than 4096 bytes");
+    std::fs::write(&file, secret(1)).unwrap();
+    let from_file = SigningKey::from_file(&file).unwrap();
+    let same = KeyRing::new(from_file).retired(SigningKey::hmac_sha256(secret(1)).unwrap());
+    let twice = SessionInterface::builder(MemorySessionManager::new(), same).build();
+    assert_says(&twice.unwrap_err(), "take one out");
+}
+
+#[test]
+fn generated_keys_are_different_ones() {
+    let key = || SigningKey::generate().unwrap();
+    let ring = KeyRing::new(key()).retired(key());
+    assert!(SessionInterface::builder(MemorySessionManager::new(), ring).build().is_ok());
 }
 
 #[test]
