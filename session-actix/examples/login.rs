@@ -48,8 +48,8 @@ async fn log_out(session: Session) -> actix_web::Result<impl Responder> {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Made once: (umask 077; head -c 32 /dev/urandom > session.key)
-    let key = SigningKey::hmac_sha256(std::fs::read("session.key")?)?;
+    tracing_subscriber::fmt::init();
+    let key = SigningKey::from_file("session.key")?;
     let sessions = SessionMiddleware::new(FileBackedSessionManager::new("sessions")?, key)?;
     HttpServer::new(move || {
         App::new()

@@ -33,8 +33,8 @@
 //!
 //! #[actix_web::main]
 //! async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-//!     // Made once: (umask 077; head -c 32 /dev/urandom > session.key)
-//!     let key = SigningKey::hmac_sha256(std::fs::read("session.key")?)?;
+//!     tracing_subscriber::fmt::init();
+//!     let key = SigningKey::from_file("session.key")?;
 //!     let sessions = SessionMiddleware::new(FileBackedSessionManager::new("sessions")?, key)?;
 //!     let app = move || App::new().wrap(sessions.clone()).route("/", web::get().to(visits));
 //!     HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?;

@@ -10,15 +10,12 @@ use std::{
 };
 
 use actix_web::{
-    HttpResponse,
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 use futures_util::future::LocalBoxFuture;
-use session_core::{
-    CookieAction, ErrorKind, KeyRing, Saved, SessionId, SessionInterface, SessionManager,
-};
+use session_core::{ErrorKind, KeyRing, Saved, SessionId, SessionInterface, SessionManager};
 
 use crate::{
     Error, Result, SessionMiddlewareBuilder, error, headers,

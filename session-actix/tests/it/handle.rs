@@ -1,12 +1,15 @@
 //! The session in a handler.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use actix_web::{
     App,
     dev::{Service, ServiceRequest},
     test, web,
 };
+use serde_json::Value;
 use session_actix::{Key, Session, testing::Visitor};
-use session_core::{ErrorKind, Saved, Status};
+use session_core::{ErrorKind, Saved, SessionHandle, Status, Timestamp};
 
 use crate::support::{Faulty, Mode, builder, kind, ok, sessions};
 
@@ -64,7 +67,7 @@ async fn values_are_read_changed_and_kept() {
     assert_eq!(session.get(COUNT).unwrap(), Some(2));
     assert_eq!(session.get::<Vec<u8>>("list").unwrap(), Some(vec![1, 2]));
     assert!(!session.contains_key("word"));
-    assert_eq!(session.entries::<serde_json::Value>().unwrap().len(), 2);
+    assert_eq!(session.entries::<Value>().unwrap().len(), 2);
 }
 
 #[actix_web::test]
@@ -271,7 +274,7 @@ async fn a_login_is_stored_renews_and_is_found_by_its_user_only() {
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected);
-    let handle = session_core::SessionHandle::parse(&other).unwrap();
+    let handle = SessionHandle::parse(&other).unwrap();
     assert!(!stored(&manager, &eve).await.revoke(&handle).await.unwrap());
     assert!(session.revoke(&handle).await.unwrap());
     assert!(!session.revoke(&handle).await.unwrap());
@@ -281,6 +284,43 @@ async fn a_login_is_stored_renews_and_is_found_by_its_user_only() {
     assert_eq!(session.revoke_others().await.unwrap(), 0);
     assert!(session.is_live().await.unwrap());
     assert!(stored(&manager, &eve).await.is_live().await.unwrap());
+}
+
+#[actix_web::test]
+async fn a_list_of_sessions_is_json_whose_handles_are_read_from_paths() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let log_in = async |session: &Session| session.bind("ada").await;
+    let here = Visitor::with(&sessions, log_in).await.unwrap();
+    let there = Visitor::with(&sessions, log_in).await.unwrap();
+    let app = App::new()
+        .wrap(sessions.clone())
+        .route("/", web::get().to(async |it: Session| ok(web::Json(it.sessions().await?))))
+        .route(
+            "/{handle}",
+            web::delete().to(async |session: Session, handle: web::Path<SessionHandle>| {
+                ok(web::Json(session.revoke(&handle).await?))
+            }),
+        );
+    let app = test::init_service(app).await;
+    let get = test::TestRequest::get().insert_header(here.cookie()).to_request();
+    let list: Vec<Value> = test::call_and_read_body_json(&app, get).await;
+    assert_eq!(list.len(), 2);
+    let handle = there.session(&sessions).await.unwrap().handle().unwrap().to_string();
+    let other = list.iter().find(|it| it["handle"] == handle.as_str()).unwrap();
+    let created = there.session(&sessions).await.unwrap().created_at().unwrap();
+    assert_eq!(other["created_at"], created.as_millis());
+    let since_epoch = SystemTime::from(created).duration_since(UNIX_EPOCH).unwrap();
+    assert_eq!(since_epoch, Duration::from_millis(created.as_millis()));
+    assert!(SystemTime::from(Timestamp::MAX) > SystemTime::from(created));
+    let delete = |handle: &str| {
+        let request = test::TestRequest::delete().uri(&format!("/{handle}"));
+        request.insert_header(here.cookie()).to_request()
+    };
+    assert!(test::call_and_read_body_json::<_, _, bool>(&app, delete(&handle)).await);
+    assert!(there.session(&sessions).await.unwrap().is_new());
+    let wrong = test::call_service(&app, delete("x")).await;
+    assert_eq!(wrong.status(), 404);
 }
 
 #[actix_web::test]

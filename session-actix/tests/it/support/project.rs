@@ -5,7 +5,7 @@ use std::{
     fmt::Write,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command},
     thread,
     time::{Duration, Instant},
@@ -19,6 +19,8 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 pub(crate) struct Program {
     process: Child,
     pub(crate) address: SocketAddr,
+    folder: PathBuf,
+    binary: PathBuf,
 }
 
 impl Program {
@@ -41,8 +43,10 @@ impl Program {
             .unwrap();
         assert!(built.success(), "{name} does not compile with its dependencies");
         fs::write(folder.join("session.key"), (0..32).collect::<Vec<u8>>()).unwrap();
-        let process = Command::new(target.join("debug").join(name)).current_dir(&folder).spawn();
-        let mut program = Self { process: process.unwrap(), address };
+        let binary = target.join("debug").join(name);
+        let log = fs::File::create(folder.join("log")).unwrap();
+        let process = Command::new(&binary).current_dir(&folder).stdout(log).spawn().unwrap();
+        let mut program = Self { process, address, folder, binary };
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
             assert_eq!(program.process.try_wait().unwrap(), None, "the program ended");
@@ -50,6 +54,19 @@ impl Program {
             thread::yield_now();
         }
         program
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    /// What it says when it is started once more, without its key.
+    pub(crate) fn says_without_a_key(&self) -> String {
+        fs::remove_file(self.folder.join("session.key")).unwrap();
+        let output = Command::new(&self.binary).current_dir(&self.folder).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -38,6 +38,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         say(flags::HELP);
         return Ok(());
     };
+    // Standard output is for what was asked for: where it listens.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let sessions = sessions(&flags).await?;
     let site = web::Data::new(Site::new(&flags, sessions.interface().cookie_name()));
     let mut server = HttpServer::new(move || {
