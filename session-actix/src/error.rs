@@ -28,7 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | all others | 500 | `session_error` | the program is wrong, or what is stored is |
 ///
 /// In a handler that answers with an error type of its own, keep this one in it and answer with its
-/// [`status_code`](ResponseError::status_code) and [`error_response`](ResponseError::error_response).
+/// `status_code` and its `error_response`.
 ///
 /// # Examples
 ///

@@ -144,7 +144,9 @@ impl SigningKey {
             )));
         }
         let mut seen = [false; 256];
-        secret.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        for byte in secret {
+            seen[usize::from(*byte)] = true;
+        }
         if seen.iter().filter(|seen| **seen).count() < Self::MIN_DIFFERENT_BYTES {
             return Err(Error::config(
                 "the secret of a signing key repeats a few bytes: take it from a random generator",

@@ -4,7 +4,10 @@ use actix_web::{
     Error, HttpResponse,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap},
+    http::{
+        header::{self, HeaderMap},
+        uri::Authority,
+    },
     middleware::{DefaultHeaders, Next},
 };
 
@@ -20,7 +23,7 @@ pub(crate) async fn same_origin_only<B: MessageBody>(
     // Where HTTP/2 has no `Host`, its `:authority` says the same (RFC 9113, section 8.3.1). What a
     // proxy forwards does not count: anyone may send it.
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = request.uri().authority().map(|authority| authority.as_str()).or(host);
+    let host = request.uri().authority().map(Authority::as_str).or(host);
     if request.method().is_safe() || is_same_origin(request.headers(), host) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
