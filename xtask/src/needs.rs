@@ -1,191 +1,166 @@
-//! What parts of the tests need beyond Rust, git and a C compiler: found, installed, or asked for.
+//! What commands need beyond Rust, git and a C compiler: found, installed, or asked for.
 
-use std::{
-    env,
-    ffi::OsStr,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
-
-use crate::parts::Part;
+use std::process::{Command, Stdio};
 
 /// Something a machine has or lacks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
-    /// The package of Debian it comes with; `None` for a right, which no package brings.
-    pub(crate) debian: Option<&'static str>,
-    pub(crate) is_there: fn() -> bool,
+    /// A line for the shell that succeeds where it is there.
+    pub(crate) check: &'static str,
+    pub(crate) from: From,
 }
 
-pub(crate) const CHROMIUM: Tool =
-    Tool { name: "chromium", debian: Some("chromium"), is_there: || finds("chromium") };
-pub(crate) const CHROMEDRIVER: Tool = Tool {
-    name: "chromedriver",
-    debian: Some("chromium-driver"),
-    is_there: || finds("chromedriver"),
-};
-pub(crate) const REDIS: Tool =
-    Tool { name: "redis-server", debian: Some("redis-server"), is_there: || finds("redis-server") };
-pub(crate) const WRK: Tool = Tool { name: "wrk", debian: Some("wrk"), is_there: || finds("wrk") };
-pub(crate) const VALGRIND: Tool =
-    Tool { name: "valgrind", debian: Some("valgrind"), is_there: || finds("valgrind") };
-pub(crate) const CURL: Tool =
-    Tool { name: "curl", debian: Some("curl"), is_there: || finds("curl") };
+/// Where a tool comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum From {
+    /// A package of Debian.
+    Debian(&'static str),
+    /// This line for the shell installs it.
+    Line(&'static str),
+    /// A right, which nothing installs.
+    Nowhere,
+}
+
+const fn debian(name: &'static str, check: &'static str, package: &'static str) -> Tool {
+    Tool { name, check, from: From::Debian(package) }
+}
+
+pub(crate) const CHROMIUM: Tool = debian("chromium", "command -v chromium", "chromium");
+pub(crate) const CHROMEDRIVER: Tool =
+    debian("chromedriver", "command -v chromedriver", "chromium-driver");
+pub(crate) const CURL: Tool = debian("curl", "command -v curl", "curl");
+pub(crate) const REDIS: Tool = debian("redis-server", "command -v redis-server", "redis-server");
+/// The first Python of `PATH`, or the one of the system, which has Debian's packages.
+pub(crate) const REQUESTS: Tool = debian(
+    "Python's requests",
+    "python3 -c 'import requests' || /usr/bin/python3 -c 'import requests'",
+    "python3-requests",
+);
+pub(crate) const VALGRIND: Tool = debian("valgrind", "command -v valgrind", "valgrind");
+pub(crate) const WRK: Tool = debian("wrk", "command -v wrk", "wrk");
+/// Tried in a mount namespace of its own: nothing is mounted afterwards.
 pub(crate) const MOUNTS: Tool = Tool {
     name: "the right to mount (that of root, or user namespaces)",
-    debian: None,
-    is_there: may_mount,
-};
-pub(crate) const REQUESTS: Tool = Tool {
-    name: "Python's requests",
-    debian: Some("python3-requests"),
-    is_there: python_has_requests,
+    check: "unshare --mount mount -t tmpfs tmpfs /tmp || \
+            unshare --mount --map-root-user mount -t tmpfs tmpfs /tmp",
+    from: From::Nowhere,
 };
 
-/// Sees to it that the machine has what `parts` need: installs it where it may, and says so, or
-/// returns the one command that does. `without` says how to do without parts of these names.
-pub(crate) fn provide(parts: &[&Part], without: fn(&[&str]) -> String) -> Result<(), String> {
-    let request = |missing: &[(&str, Tool)], debian| request(missing, debian, without);
-    let missing = missing(parts);
+const fn line(name: &'static str, check: &'static str, line: &'static str) -> Tool {
+    Tool { name, check, from: From::Line(line) }
+}
+
+pub(crate) const CARGO_DENY: Tool =
+    line("cargo-deny", "cargo deny --version", "cargo install --locked cargo-deny");
+pub(crate) const CARGO_FUZZ: Tool =
+    line("cargo-fuzz", "cargo fuzz --version", "cargo install --locked cargo-fuzz");
+pub(crate) const CARGO_HACK: Tool =
+    line("cargo-hack", "cargo hack --version", "cargo install --locked cargo-hack");
+pub(crate) const CARGO_SEMVER_CHECKS: Tool = line(
+    "cargo-semver-checks",
+    "cargo semver-checks --version",
+    "cargo install --locked cargo-semver-checks",
+);
+pub(crate) const CLIPPY: Tool =
+    line("clippy", "cargo clippy --version", "rustup component add clippy");
+pub(crate) const RUSTFMT: Tool =
+    line("rustfmt", "cargo fmt --version", "rustup component add rustfmt");
+
+/// A part of a command, and a tool it needs.
+pub(crate) type Need<'a> = (&'a str, Tool);
+
+/// Sees to it that the machine has what is needed: installs it where it may, and says so before, or
+/// returns the lines that do. `without` says how to do without parts of these names.
+pub(crate) fn provide(needs: &[Need<'_>], without: fn(&[&str]) -> String) -> Result<(), String> {
+    let missing: Vec<_> = needs.iter().copied().filter(|(_, tool)| !succeeds(tool.check)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let installable = missing.iter().all(|(_, tool)| tool.debian.is_some());
-    let Some(mut apt) = apt().filter(|_| installable) else {
-        return Err(request(&missing, finds("apt-get")));
+    let apt = if succeeds("command -v apt-get && test \"$(id -u)\" = 0") {
+        Some("apt-get")
+    } else if succeeds("command -v apt-get && sudo -n true") {
+        Some("sudo -n apt-get")
+    } else {
+        None
+    };
+    let Some(lines) = lines(&missing, apt) else {
+        return Err(request(&missing, succeeds("command -v apt-get"), without));
     };
     println!("== needs: {}; installing what is missing:", list(&missing));
-    for args in [vec!["update"], install(&missing)] {
-        println!("   {} {}", apt.join(" "), args.join(" "));
-        let (program, before) = apt.split_first_mut().ok_or("no apt-get")?;
-        let done = Command::new(*program)
-            .args(before)
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .status();
+    for line in lines {
+        println!("   {line}");
+        let mut shell = shell(&line);
+        let done = shell.env("DEBIAN_FRONTEND", "noninteractive").status();
         if !done.is_ok_and(|status| status.success()) {
-            return Err(format!("that failed. {}", request(&missing, true)));
+            return Err(format!("that failed. {}", request(&missing, apt.is_some(), without)));
         }
     }
-    match self::missing(parts) {
+    match missing.into_iter().filter(|(_, tool)| !succeeds(tool.check)).collect::<Vec<_>>() {
         still if still.is_empty() => Ok(()),
-        still => Err(format!("installed, and still not found. {}", request(&still, true))),
+        still => Err(format!("installed, and still missing. {}", request(&still, true, without))),
     }
 }
 
-/// What is not there, with the part that needs it.
-fn missing(parts: &[&Part]) -> Vec<(&'static str, Tool)> {
-    let needs = parts.iter().flat_map(|part| part.tools.iter().map(|tool| (part.name, *tool)));
-    needs.filter(|(_, tool)| !(tool.is_there)()).collect()
+/// What installs all of them; `None` if something is not to be had, or not without apt-get.
+///
+/// Nothing that is only recommended: a browser would bring a desktop.
+fn lines(missing: &[Need<'_>], apt: Option<&str>) -> Option<Vec<String>> {
+    let (mut packages, mut lines) = (Vec::new(), Vec::new());
+    for (_, tool) in missing {
+        match tool.from {
+            From::Debian(package) if !packages.contains(&package) => packages.push(package),
+            From::Debian(_) => {}
+            From::Line(line) => lines.push(line.to_owned()),
+            From::Nowhere => return None,
+        }
+    }
+    if !packages.is_empty() {
+        let (apt, packages) = (apt?, packages.join(" "));
+        lines.insert(0, format!("{apt} update"));
+        lines.insert(1, format!("{apt} install -y --no-install-recommends {packages}"));
+    }
+    Some(lines)
 }
 
-fn list(missing: &[(&str, Tool)]) -> String {
+fn list(missing: &[Need<'_>]) -> String {
     let each = missing.iter().map(|(part, tool)| format!("{part} needs {}", tool.name));
     each.collect::<Vec<_>>().join(", ")
 }
 
 /// Asks the reader for what is missing.
-fn request(missing: &[(&str, Tool)], debian: bool, without: fn(&[&str]) -> String) -> String {
-    let (programs, rights): (Vec<_>, Vec<_>) =
-        missing.iter().copied().partition(|(_, tool)| tool.debian.is_some());
-    let how = if programs.is_empty() {
-        "no package brings it".to_owned()
-    } else if debian {
-        format!(
-            "install {} with\n\n    sudo apt-get update && sudo apt-get {}",
-            if rights.is_empty() { "it" } else { "what a package brings" },
-            install(&programs).join(" ")
-        )
-    } else {
-        "install it".to_owned()
+fn request(missing: &[Need<'_>], debian: bool, without: fn(&[&str]) -> String) -> String {
+    let tools: Vec<_> =
+        missing.iter().copied().filter(|(_, tool)| tool.from != From::Nowhere).collect();
+    let how = match lines(&tools, debian.then_some("sudo apt-get")) {
+        _ if tools.is_empty() => "nothing installs it".to_owned(),
+        Some(lines) => format!("install it with\n\n    {}", lines.join(" && ")),
+        None => "install it".to_owned(),
     };
     let mut parts: Vec<_> = missing.iter().map(|(part, _)| *part).collect();
     parts.dedup();
     format!("{}: {how}\n\n{}", list(missing), without(&parts))
 }
 
-/// The arguments of apt-get. Nothing that is only recommended: a browser would bring a desktop.
-fn install(missing: &[(&str, Tool)]) -> Vec<&'static str> {
-    let mut args = vec!["install", "-y", "--no-install-recommends"];
-    for package in missing.iter().filter_map(|(_, tool)| tool.debian) {
-        if !args.contains(&package) {
-            args.push(package);
-        }
-    }
-    args
+fn succeeds(line: &str) -> bool {
+    let asked = shell(line).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
 }
 
-/// The start of a call of apt-get that nobody has to type a password for.
-fn apt() -> Option<Vec<&'static str>> {
-    let quiet = |program: &str, args: &[&str]| {
-        Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()
-            .filter(|output| output.status.success())
-    };
-    if !finds("apt-get") {
-        return None;
-    }
-    if quiet("id", &["-u"]).is_some_and(|id| id.stdout.trim_ascii() == b"0") {
-        return Some(vec!["apt-get"]);
-    }
-    quiet("sudo", &["-n", "true"]).map(|_| vec!["sudo", "-n", "apt-get"])
-}
-
-/// Whether a program of this name is in one of the folders of `PATH`.
-fn finds(program: &str) -> bool {
-    find(program, &env::var_os("PATH").unwrap_or_default()).is_some()
-}
-
-fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path).map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-/// Tries it, in a mount namespace of its own: nothing is mounted afterwards.
-fn may_mount() -> bool {
-    [&["--mount"][..], &["--mount", "--map-root-user"]].into_iter().any(|namespace| {
-        let tried = Command::new("unshare")
-            .args(namespace)
-            .args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        tried.is_ok_and(|status| status.success())
-    })
-}
-
-/// Asks the first Python of `PATH`, and the one of the system, which has Debian's packages.
-fn python_has_requests() -> bool {
-    ["python3", "/usr/bin/python3"].into_iter().any(|python| {
-        let asked = Command::new(python)
-            .args(["-c", "import requests"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        asked.is_ok_and(|status| status.success())
-    })
+fn shell(line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).stdin(Stdio::null());
+    shell
 }
 
 #[cfg(test)]
 mod tests {
-    use std::env;
+    use super::{From, Tool, lines, provide, request};
 
-    use super::{Tool, find, install, missing, provide, request};
-    use crate::parts::{Part, Tests};
-
-    const THERE: Tool = Tool { name: "there", debian: Some("there"), is_there: || true };
-    const LACKING: Tool = Tool { name: "driver", debian: Some("the-driver"), is_there: || false };
-
-    const RIGHT: Tool = Tool { name: "a right", debian: None, is_there: || false };
-
-    fn part(name: &'static str, tools: &'static [Tool]) -> Part {
-        Part { name, package: "p", tests: Tests::All, tools }
-    }
+    const THERE: Tool = Tool { name: "there", check: "true", from: From::Debian("there") };
+    const DRIVER: Tool = Tool { name: "driver", check: "false", from: From::Debian("the-driver") };
+    const RIGHT: Tool = Tool { name: "a right", check: "false", from: From::Nowhere };
+    const LINE: Tool = Tool { name: "line", check: "false", from: From::Line("make line") };
 
     fn without(parts: &[&str]) -> String {
         format!("or do without {}", parts.join("+"))
@@ -193,44 +168,43 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_asked_for() {
-        let (browser, other) = (part("browser", &[THERE, LACKING]), part("other", &[THERE]));
-        let missing = missing(&[&browser, &other]);
-        assert_eq!(missing.len(), 1);
-        assert_eq!((missing[0].0, missing[0].1.name), ("browser", "driver"));
-        assert_eq!(provide(&[&other], without), Ok(()));
+        assert_eq!(provide(&[("browser", THERE), ("other", THERE)], without), Ok(()));
     }
 
     #[test]
-    fn the_request_has_one_command_that_installs_and_one_that_leaves_out() {
-        let (one, two) = (("browser", LACKING), ("clients", LACKING));
+    fn the_request_has_one_line_that_installs_and_one_that_leaves_out() {
+        let (one, two) = (("browser", DRIVER), ("clients", LINE));
         assert_eq!(
             request(&[one, one, two], true, without),
-            "browser needs driver, browser needs driver, clients needs driver: install it with\n\n    \
-             sudo apt-get update && sudo apt-get install -y --no-install-recommends the-driver\n\n\
-             or do without browser+clients"
+            "browser needs driver, browser needs driver, clients needs line: install it with\n\n    \
+             sudo apt-get update && sudo apt-get install -y --no-install-recommends the-driver && \
+             make line\n\nor do without browser+clients"
         );
         assert!(!request(&[one], false, without).contains("apt-get"), "it is not there");
-        assert_eq!(install(&[one]).last(), Some(&"the-driver"));
+        assert_eq!(lines(&[two], None), Some(vec!["make line".to_owned()]));
     }
 
     #[test]
     fn a_right_is_asked_for_and_nothing_is_installed_in_its_place() {
-        let (mounts, browser) = (part("mounts", &[RIGHT]), part("browser", &[LACKING]));
-        let alone = "mounts needs a right: no package brings it\n\nor do without mounts";
-        assert_eq!(provide(&[&mounts], without), Err(alone.to_owned()));
-        let both = request(&missing(&[&mounts, &browser]), true, without);
-        assert!(both.contains("install what a package brings with"), "{both}");
-        assert!(both.ends_with(" the-driver\n\nor do without mounts+browser"), "{both}");
+        let alone = "mounts needs a right: nothing installs it\n\nor do without mounts";
+        assert_eq!(provide(&[("mounts", RIGHT)], without), Err(alone.to_owned()));
+        let both = provide(&[("mounts", RIGHT), ("clients", LINE)], without).expect_err("missing");
+        assert!(both.contains("make line\n\nor do without mounts+clients"), "{both}");
     }
 
     #[test]
-    fn a_program_is_looked_for_in_every_folder_of_the_path() {
-        let here = env::current_exe().expect("a test has a path");
-        let name = here.file_name().and_then(|name| name.to_str()).expect("a name");
-        let folders = [env::temp_dir(), here.parent().expect("a folder").to_owned()];
-        let path = env::join_paths(folders).expect("no colons");
-        assert_eq!(find(name, &path), Some(here.clone()));
-        assert_eq!(find("deps", &path), None);
-        assert_eq!(find(name, "".as_ref()), None);
+    fn what_is_missing_is_installed_by_its_line() {
+        let folder = std::env::temp_dir().join(format!("session-xtask-{}", std::process::id()));
+        let check = format!("test -d {}", folder.display()).leak();
+        let made = Tool {
+            name: "made",
+            check,
+            from: From::Line(format!("mkdir {}", folder.display()).leak()),
+        };
+        assert_eq!(provide(&[("fuzz", made)], without), Ok(()));
+        assert!(folder.is_dir());
+        let kept = Tool { from: From::Line("true"), check: "false", ..made };
+        assert!(provide(&[("fuzz", kept)], without).is_err_and(|it| it.contains("still missing")));
+        std::fs::remove_dir(folder).expect("it was made");
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::cargo::{cargo, cargo_of};
+use crate::{
+    cargo::{cargo, cargo_of},
+    test::seconds,
+};
 
 /// A cargo call with a name.
 #[derive(Clone, Debug)]
@@ -28,12 +31,18 @@ impl Step {
         Self { name: name.into(), args, env: Vec::new(), toolchain: None }
     }
 
-    /// Runs it, shows what it prints, and counts the tests it reports.
+    /// Runs it, shows what it prints, and counts the tests it reports. An error has the line that
+    /// repeats it.
     pub(crate) fn run(&self) -> (Result<(), String>, Tally, Duration) {
         let started = Instant::now();
         let mut tally = Tally::default();
         let done = self.run_counting(&mut tally);
-        (done, tally, started.elapsed())
+        let took = started.elapsed();
+        let failed = |message: String| {
+            let (name, after) = (&self.name, seconds(took));
+            format!("\nstep `{name}` failed after {after}: {message}; repeat it with\n\n    {self}")
+        };
+        (done.map_err(failed), tally, took)
     }
 
     fn run_counting(&self, tally: &mut Tally) -> Result<(), String> {
@@ -56,10 +65,8 @@ impl Step {
             return Err(format!("cargo ended with {status}"));
         }
         if tally.ignored > 0 {
-            return Err(format!(
-                "{} tests were ignored: let them run or remove them",
-                tally.ignored
-            ));
+            let ignored = tally.ignored;
+            return Err(format!("{ignored} tests were ignored: let them run or remove them"));
         }
         if self.args.first().is_some_and(|command| command == "test")
             && tally.passed == 0
@@ -113,20 +120,16 @@ impl Tally {
             self.notes.push(note.to_owned());
         }
         let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
-        let count = |what: &str| {
-            result
-                .split([';', '.'])
-                .filter_map(|part| part.trim().split_once(' '))
-                .find(|(_, name)| *name == what)
-                .and_then(|(number, _)| number.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        self.add(Self {
-            passed: count("passed"),
-            failed: count("failed"),
-            ignored: count("ignored"),
-            notes: Vec::new(),
-        });
+        for part in result.split([';', '.']) {
+            let Some((number, what)) = part.trim().split_once(' ') else { continue };
+            let number = number.parse().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
     }
 }
 
@@ -135,25 +138,20 @@ mod tests {
     use super::{STRICT_DOCS, Step, Tally};
 
     #[test]
-    fn results_of_all_test_binaries_are_summed() {
+    fn results_of_all_test_binaries_are_summed_and_notes_are_kept() {
         let mut tally = Tally::default();
         for line in [
             "running 3 tests",
-            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.1s",
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; finished in 0.1s",
             "test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
+            "for the summary: a: b",
+            "test it ... for the summary: c",
+            "summary: d",
         ] {
             tally.add_line(line);
         }
-        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1, notes: vec![] });
-    }
-
-    #[test]
-    fn what_a_test_has_for_the_summary_is_kept_wherever_it_stands_on_the_line() {
-        let mut tally = Tally::default();
-        for line in ["for the summary: a: b", "test it ... for the summary: c", "summary: d"] {
-            tally.add_line(line);
-        }
-        assert_eq!(tally.notes, ["a: b", "c"]);
+        let notes = vec!["a: b".to_owned(), "c".to_owned()];
+        assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1, notes });
     }
 
     #[test]
@@ -167,7 +165,7 @@ mod tests {
     #[test]
     fn a_failing_call_is_a_failing_step() {
         let (done, _, _) = Step::new("unknown", "no-such-command-of-cargo").run();
-        assert!(done.is_err());
+        assert!(done.is_err_and(|it| it.ends_with("    cargo no-such-command-of-cargo")));
         let (done, _, _) = Step::new("version", "--version").run();
         assert_eq!(done, Ok(()));
     }

@@ -53,7 +53,7 @@ fn named(tree: &Tree) -> BTreeSet<String> {
 
 /// Checks in the one list of all.
 fn checks(tree: &Tree) -> BTreeSet<String> {
-    let text = tree.file(SUITE).map_or("", |file| &file.text);
+    let text = tree.text(SUITE);
     let list = text.split("macro_rules! __conformance_checks").nth(1).unwrap_or_default();
     let list = list.split("\n}\n").next().unwrap_or_default();
     let groups = list.split("{ $harness, ").skip(1);

@@ -1,8 +1,8 @@
 //! The repository's own rules, each of them a test with its reason in the text of its failure.
 //!
-//! A rule looks at the files as text and at what cargo knows of the packages. Its test first shows
-//! it an offence made up for the purpose, because a rule that was never seen failing proves
-//! nothing, and then the repository.
+//! A rule looks at the files as text. Its test first shows it an offence made up for the purpose,
+//! because a rule that was never seen failing proves nothing, and then the repository. What clippy
+//! and cargo-deny can enforce stands in `clippy.toml` and `deny.toml`.
 
 mod checks;
 mod documents;
@@ -24,12 +24,8 @@ impl Rule {
     /// The rule finds an offence in these made-up files.
     #[track_caller]
     fn catches(self, files: &[(&str, &str)]) -> Self {
-        self.catches_in(&Tree::made_up(files))
-    }
-
-    #[track_caller]
-    fn catches_in(self, tree: &Tree) -> Self {
-        assert!(!(self.find)(tree).is_empty(), "the rule does not catch what it is for");
+        let found = (self.find)(&Tree::made_up(files));
+        assert!(!found.is_empty(), "the rule does not catch what it is for");
         self
     }
 
@@ -45,7 +41,7 @@ impl Rule {
     #[track_caller]
     fn holds(self) {
         let found = (self.find)(&Tree::of_the_repository());
-        let Self { reason, .. } = self;
-        assert!(found.is_empty(), "{}\n\nThe rule is there because {reason}.\n", found.join("\n"));
+        let (found, why) = (found.join("\n"), self.reason);
+        assert!(found.is_empty(), "{found}\n\nThe rule is there because {why}.\n");
     }
 }

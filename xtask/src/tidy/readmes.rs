@@ -1,109 +1,52 @@
 //! Rules about the READMEs and the guide: what they promise, and the code they show.
 
-use super::{
-    Rule,
-    documents::code_spans,
-    tree::{File, Tree, ending},
-};
+use super::{Rule, documents::code_spans, tree::Tree};
+
+/// The guide for backends.
+const GUIDE: &str = "CONTRIBUTING.md";
 
 #[test]
-fn rust_in_a_readme_is_the_text_of_the_example_it_names() {
+fn rust_in_a_readme_or_the_guide_stands_in_the_example_it_names() {
+    let example = ("a/examples/b.rs", "//! Docs.\n\nmod it {\n    fn main() {\n        run();\n}}");
     Rule {
-        reason: "the first program a reader copies must be one that is compiled and run",
+        reason: "the program a reader copies must be one that is compiled and run",
         find: |tree| {
-            let readmes = tree.markdown().filter(|file| file.path.ends_with("README.md"));
-            readmes.flat_map(|readme| stray_examples(tree, readme)).collect()
-        },
-    }
-    .catches(&[("README.md", "```rust\nfn main() {}\n```\n")])
-    .catches(&[
-        ("README.md", "From `a/examples/b.rs`:\n\n```rust\nfn main() {}\n```\n"),
-        ("a/examples/b.rs", "fn main() { run() }\n"),
-    ])
-    .allows(&[
-        ("a/README.md", "From `examples/b.rs`:\n\n```rust\nfn main() {}\n```\n"),
-        ("a/examples/b.rs", "//! Docs of the file.\n\nfn main() {}\n"),
-    ])
-    .holds();
-}
-
-/// Blocks of Rust that are not the text of the last `.rs` file named before them.
-fn stray_examples(tree: &Tree, readme: &File) -> Vec<String> {
-    let folder = readme.path.trim_end_matches("README.md");
-    let mut offences = Vec::new();
-    let mut before = String::new();
-    for (at, part) in readme.text.split("```").enumerate() {
-        if at % 2 == 0 {
-            part.clone_into(&mut before);
-        } else if let Some(code) = part.strip_prefix("rust").and_then(|it| it.split_once('\n')) {
-            let named = code_spans(&before).filter(|span| ending(span) == "rs").last();
-            let example = named.and_then(|name| tree.file(&format!("{folder}{name}")));
-            let text = example.map(|file| without_docs(&file.text));
-            if text != Some(without_docs(code.1)) {
-                let named = named.unwrap_or("an example it does not name");
-                offences.push(format!("{}: Rust that is not {named}", readme.path));
-            }
-        }
-    }
-    offences
-}
-
-#[test]
-fn rust_in_the_guide_stands_in_the_example_it_names() {
-    let example =
-        ("core/examples/x.rs", "mod tests {\n    fn main() {\n        run();\n    }\n}\n");
-    Rule {
-        reason: "who follows the guide copies from it, so it must be code that is compiled and run",
-        find: |tree| {
-            let Some(guide) = tree.file(GUIDE) else {
-                return vec![format!("{GUIDE} is not there")];
-            };
             let mut offences = Vec::new();
-            let mut example = None;
-            for (at, part) in guide.text.split("```").enumerate() {
-                if at % 2 == 0 {
-                    let named = code_spans(part).filter(|span| span.contains("/examples/")).last();
-                    example = named.and_then(|name| tree.file(name)).or(example);
-                } else if let Some(code) = part.strip_prefix("rust\n") {
-                    let stands = example.is_some_and(|file| {
-                        flush(&file.text).contains(flush(code).trim_matches('\n'))
-                    });
-                    if !stands {
+            for file in tree.ending("README.md").chain(tree.ending(GUIDE)) {
+                let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let mut example = "";
+                for (at, part) in file.text.split("```").enumerate() {
+                    if at % 2 == 0 {
+                        let name = code_spans(part).filter(|it| it.contains("examples/")).last();
+                        let path = name.map(|it| format!("{folder}/{it}"));
+                        let path = path.as_deref().map(|it| it.trim_start_matches('/'));
+                        example = path.map_or(example, |path| tree.text(path));
+                    } else if let Some(code) = part.strip_prefix("rust\n")
+                        && !flush(example).contains(flush(code).trim())
+                    {
                         let line = code.lines().next().unwrap_or_default();
-                        offences.push(format!("{GUIDE}: `{line}` is in no example it names"));
+                        offences.push(format!("{}: `{line}` is in no example", file.path));
                     }
                 }
             }
             offences
         },
     }
-    .catches(&[(GUIDE, "```rust\nfn main() {\n```\n"), example])
-    .catches(&[(GUIDE, "See `core/examples/x.rs`.\n```rust\nfn other() {\n```\n"), example])
-    .allows(&[
-        (GUIDE, "See `core/examples/x.rs`.\n```rust\nfn main() {\n    run();\n```\n"),
-        example,
-    ])
+    .catches(&[("README.md", "```rust\nfn main() {\n```\n"), example])
+    .catches(&[(GUIDE, "From `a/examples/b.rs`:\n```rust\nfn other() {\n```\n"), example])
+    .allows(&[(GUIDE, "From `a/examples/b.rs`:\n```rust\nfn main() {\n    run();\n```\n"), example])
+    .allows(&[("a/README.md", "From `examples/b.rs`:\n```rust\nfn main() {\n```\n"), example])
     .holds();
 }
-
-const GUIDE: &str = "CONTRIBUTING.md";
 
 /// Without the blanks at the start of lines: a part of a program stands further left in a document.
 fn flush(text: &str) -> String {
     text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
 }
 
-/// The text of a program without the docs at its top.
-fn without_docs(text: &str) -> &str {
-    let mut rest = text;
-    while let Some(after) = rest.strip_prefix("//!") {
-        rest = after.split_once('\n').map_or("", |(_, after)| after);
-    }
-    rest.trim()
-}
-
-/// What the README of a crate says, in this order.
-const HEADINGS: &[&str] = &["Setup", "Example", "Expiry and cleanup", "What it promises", "Limits"];
+/// What the README of a crate says, in this order; that of a backend says nothing else.
+const HEADINGS: [&str; 5] =
+    ["Setup", "Example", "Expiry and cleanup", "What it promises", "Limits"];
 
 #[test]
 fn readmes_of_crates_have_the_same_headings() {
@@ -112,38 +55,25 @@ fn readmes_of_crates_have_the_same_headings() {
     let full = "# session-fs\n\nWhat it is.\n\n## Setup\n## Example\n## Expiry and cleanup\n\
                 ## What it promises\n## Migration\n## Limits\n";
     Rule {
-        reason: "who knows one crate finds the same answers in the same place of the next",
+        reason: "a reader of one crate finds the same answers in the same place of the next",
         find: |tree| {
             let mut offences = Vec::new();
             for folder in published(tree) {
-                let Some(readme) = tree.file(&format!("{folder}/README.md")) else {
-                    offences.push(format!("{folder} has no README.md"));
-                    continue;
-                };
+                let readme = tree.text(&format!("{folder}/README.md"));
                 let is_a_backend = backends(tree).any(|backend| backend == folder);
-                let headings: Vec<_> =
-                    readme.text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-                let expected: Vec<_> = headings
-                    .iter()
-                    .filter(|heading| is_a_backend || HEADINGS.contains(heading))
-                    .copied()
-                    .collect();
-                if expected != HEADINGS || headings.last() != HEADINGS.last() {
-                    offences.push(format!("{}: {headings:?}, not {HEADINGS:?}", readme.path));
-                }
-                if !readme.text.starts_with(&format!("# {folder}\n\n")) {
-                    offences.push(format!("{} does not begin with its name", readme.path));
-                }
-                let most = if is_a_backend { 100 } else { 120 };
-                if readme.text.lines().count() > most {
-                    offences.push(format!("{}: more than {most} lines", readme.path));
+                let headings = readme.lines().filter_map(|line| line.strip_prefix("## "));
+                let ours: Vec<_> =
+                    headings.filter(|it| is_a_backend || HEADINGS.contains(it)).collect();
+                let is_short = readme.lines().count() <= 120;
+                let has_name = readme.starts_with(&format!("# {folder}\n\n"));
+                if ours != HEADINGS || !is_short || !has_name {
+                    offences.push(format!("{folder}/README.md: {ours:?}, not {HEADINGS:?}, or has more than 120 lines, or does not begin with its name"));
                 }
             }
             offences
         },
     }
     .catches(&[fs])
-    .catches(&[fs, backend, ("session-fs/README.md", "# session-fs\n\n## Setup\n")])
     .catches(&[fs, backend, ("session-fs/README.md", full)])
     .catches(&[fs, ("session-fs/README.md", &full["# session-fs\n\n".len()..])])
     .allows(&[fs, ("session-fs/README.md", full)])
@@ -152,10 +82,8 @@ fn readmes_of_crates_have_the_same_headings() {
 
 /// Folders of the crates that users build.
 fn published(tree: &Tree) -> impl Iterator<Item = &str> {
-    tree.files
-        .iter()
-        .filter(|file| file.path.starts_with("session-") && !file.text.contains("publish = false"))
-        .filter_map(|file| file.path.strip_suffix("/Cargo.toml"))
+    let ours = tree.ending("/Cargo.toml").filter(|file| file.path.starts_with("session-"));
+    ours.filter_map(|file| file.path.strip_suffix("/Cargo.toml"))
 }
 
 /// Folders of crates that run the conformance suite as backends.
@@ -168,22 +96,17 @@ fn the_table_of_backends_says_what_their_tests_prove() {
     Rule {
         reason: "a promise in the table is a group of the conformance suite that the backend runs",
         find: |tree| {
-            let readme = tree.file("README.md").map_or("", |file| &file.text);
             let mut offences = Vec::new();
             for folder in backends(tree) {
-                let tests = tree
-                    .file(&format!("{folder}/tests/conformance.rs"))
-                    .map_or("", |file| &file.text);
-                let Some(cells) = table_row(readme, folder) else {
-                    offences.push(format!("README.md has no row for {folder}"));
-                    continue;
-                };
+                let tests = tree.text(&format!("{folder}/tests/conformance.rs"));
+                let cells = table_row(tree.text("README.md"), folder);
                 for (column, group) in [(2, "durable"), (3, "shared"), (5, "list")] {
-                    let said = cells.get(column).is_some_and(|cell| cell.starts_with("yes"));
-                    if said != runs_group(tests, group) {
-                        offences.push(format!("README.md, {folder}: `{}` in the column of `{group}`, against its conformance tests", cells.get(column).unwrap_or(&"nothing")));
+                    let cell = cells.get(column).copied().unwrap_or("nothing");
+                    if cell.starts_with("yes") != runs_group(tests, group) {
+                        offences.push(format!("README.md, {folder}: `{cell}` in the column of `{group}`, against its conformance tests"));
                     }
                 }
+                offences.extend(cells.is_empty().then(|| format!("README.md: no {folder}")));
             }
             offences
         },
@@ -199,20 +122,17 @@ fn the_table_of_backends_says_what_their_tests_prove() {
     .holds();
 }
 
-/// The cells of the row whose first cell names the crate.
-fn table_row<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
-    let name = format!("`{name}`");
-    text.lines().filter(|line| line.starts_with('|')).find_map(|line| {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        cells.first()?.contains(&name).then_some(cells)
-    })
+/// The cells of the row whose first cell names the crate; none if there is no such row.
+fn table_row<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let name = format!("| [`{name}`]");
+    let row = text.lines().find(|line| line.starts_with(&name)).unwrap_or_default();
+    row.trim_matches('|').split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect()
 }
 
 /// Whether a call of the macro that writes the tests names the group.
 fn runs_group(tests: &str, group: &str) -> bool {
     tests.split("conformance_tests!(").skip(1).any(|call| {
         let call = call.split(");").next().unwrap_or_default();
-        let groups = call.split_once(';').map_or("", |(_, groups)| groups);
-        groups.split(',').any(|it| it.trim() == group)
+        call.split([';', ',']).skip(1).any(|it| it.trim() == group)
     })
 }
