@@ -77,6 +77,10 @@ fn rounds() -> Done {
             });
             children.push((child, report));
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a random moment to kill at is what it is for"
+        )]
         thread::sleep(Duration::from_micros(500 + random.below(longest * 1_000)));
         for (child, _) in &mut children {
             child.kill()?;

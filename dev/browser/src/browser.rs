@@ -85,6 +85,10 @@ impl Browser {
                 return value;
             }
             assert!(started.elapsed() < PATIENCE, "no {what}:\n{}", self.text());
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a page does not say that it has changed"
+            )]
             self.runtime.block_on(async { time::sleep(TRY_AGAIN).await });
         }
     }

@@ -121,6 +121,10 @@ impl<C: Syscalls> Store<C> {
             match self.sys.lock(file) {
                 Ok(()) => return Ok(()),
                 Err(Errno::AGAIN) if wait == WaitMode::Inline => return Err(TryError::WouldBlock),
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "an advisory lock cannot be waited for with a deadline: it is tried again"
+                )]
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(pause),
                 Err(Errno::AGAIN) => return Err(contended().into()),
                 Err(errno) => return Err(errno).during("locking a session's file")?,

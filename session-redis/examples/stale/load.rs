@@ -79,6 +79,10 @@ impl Load {
             if self.stop.load(SeqCst) {
                 return false;
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a load runs for as long as it is told to"
+            )]
             thread::park_timeout(left.min(Duration::from_millis(50)));
         }
         true

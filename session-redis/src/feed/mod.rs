@@ -84,6 +84,10 @@ impl Feed {
                 Err(error) => tracing::debug!(%error, "the feed of changes cannot begin"),
             }
             self.hub.broken();
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a server that is down is not called without a pause"
+            )]
             sleep(PAUSE).await;
         }
     }

@@ -108,6 +108,10 @@ impl Line {
                 return Err(error.into());
             };
             refused = Some(error);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a server that refused is asked again after a pause"
+            )]
             sleep(pause).await;
         }
     }

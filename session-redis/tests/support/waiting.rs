@@ -43,5 +43,9 @@ pub(crate) fn until<T>(what: &str, mut happened: impl FnMut() -> Option<T>) -> T
 
 /// Gives the other processes time before they are asked again.
 pub(crate) fn a_moment() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another process does not say what it has done: it is asked again"
+    )]
     thread::park_timeout(Duration::from_millis(10));
 }

@@ -18,6 +18,10 @@ pub(crate) async fn watch(session: Session) -> impl Responder {
             // Not known: the next try may tell.
             Err(_) => Bytes::from(": waiting\n\n"),
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the demo looks now and then whether a session is over"
+        )]
         tokio::time::sleep(PERIOD).await;
         Some((event, Some(session)))
     });
