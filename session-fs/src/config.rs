@@ -45,10 +45,11 @@ pub enum Durability {
     #[default]
     Buffered,
     /// A loss of power too: data and name are on the disk before `put` and `remove` answer, and so
-    /// is what a `remove` found to be gone already. The folder itself is on the disk when the
-    /// manager is made. Callers who wait for the same folder share a sync. A `touch` is not waited
-    /// for: after a loss of power a session may end as early as if it had not been used since its
-    /// last put.
+    /// is what a `remove` found to be gone already. So is what a `get` answers: it waits for a put
+    /// that is under way. The folder itself is on the disk when the manager is made, with 4,096
+    /// folders in it. All processes that share a folder must use it so. Callers who wait for the
+    /// same folder share a sync. A `touch` is not waited for: after a loss of power a session may
+    /// end as early as if it had not been used since its last put.
     Synced,
 }
 

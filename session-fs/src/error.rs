@@ -13,6 +13,13 @@ pub(crate) struct Cause {
     pub(crate) errno: Errno,
 }
 
+impl Cause {
+    /// Whether nothing was there.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.errno == Errno::NOENT
+    }
+}
+
 impl From<Cause> for Error {
     fn from(Cause { step, errno }: Cause) -> Self {
         let (kind, advice) = match errno {
@@ -30,6 +37,9 @@ impl From<Cause> for Error {
             Errno::ROFS => {
                 (ErrorKind::Unavailable, "the file system of the folder is mounted read-only")
             }
+            Errno::NOENT => {
+                (ErrorKind::Unavailable, "the folder, or a part of it, was removed while in use")
+            }
             _ => (ErrorKind::Unavailable, "the file system refused"),
         };
         Self::new(kind, ORIGIN, format!("{advice} ({step})")).with_source(io::Error::from(errno))
@@ -41,6 +51,8 @@ impl From<Cause> for Error {
 pub(crate) enum TryError {
     /// It would have to wait for the disk or for another writer, and may not.
     WouldBlock,
+    /// A file is ours and holds no record. It was moved out of the way, or cannot be.
+    Damaged,
     Failed(Error),
 }
 
@@ -52,6 +64,11 @@ impl TryError {
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::Failed(error) => error,
+            Self::Damaged => Error::new(
+                ErrorKind::Corrupt,
+                ORIGIN,
+                "the file of a session is damaged; it was moved to the folder `aside`",
+            ),
             Self::WouldBlock => {
                 Error::new(ErrorKind::Unavailable, ORIGIN, "the file system would not wait")
             }
@@ -89,15 +106,6 @@ pub(crate) fn config(message: impl Into<std::borrow::Cow<'static, str>>) -> Erro
     Error::new(ErrorKind::Config, ORIGIN, message)
 }
 
-/// The bytes of a session's file are no record.
-pub(crate) fn damaged() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        ORIGIN,
-        "the file of a session is damaged; it was moved to the folder `aside`",
-    )
-}
-
 /// Something is in the place of a session's file that this crate did not write.
 pub(crate) fn foreign() -> Error {
     Error::new(
@@ -112,6 +120,29 @@ pub(crate) fn future() -> Error {
         ErrorKind::Unsupported,
         ORIGIN,
         "the file of a session has a format of a later release; it was left alone",
+    )
+}
+
+/// The permissions of one session's file keep this process out.
+pub(crate) fn unreadable(owner: u32, errno: Errno) -> Error {
+    let me = rustix::process::geteuid().as_raw();
+    Error::new(
+        ErrorKind::Corrupt,
+        ORIGIN,
+        format!(
+            "the file of a session belongs to uid {owner} and keeps this process, uid {me}, out; \
+             it was left alone: give all files of the folder one owner (`chown -R`)"
+        ),
+    )
+    .with_source(io::Error::from(errno))
+}
+
+pub(crate) fn out_of_inodes() -> Error {
+    Error::new(
+        ErrorKind::Full,
+        ORIGIN,
+        "no inodes are left on the file system, though it may have space: \
+         a session takes one, or two with a user",
     )
 }
 

@@ -36,6 +36,8 @@
 //! outgrows its slots goes to a larger file that takes the place of the old one. Writers hold an
 //! advisory lock on the file; readers hold none, and read again what looks half-written.
 //!
+//! After each write the file is dated: by the end of its session, and by its version.
+//!
 //! # When a call waits
 //!
 //! On Linux each call is tried with what the kernel has in memory first (`openat2` with
@@ -53,6 +55,9 @@
 //! the disk busy, small puts held their threads about as long as gets, which never wait for the
 //! disk: `cargo run --release -p session-fs --example tail` tells how long on a machine of yours.
 //!
+//! A probe of a file that was read before looks at its name, which the kernel has in memory unless
+//! memory is very short.
+//!
 //! On other systems every call hops. What they lack is turned off in tests on Linux too, which run
 //! the conformance suite without it.
 //!
@@ -67,10 +72,12 @@ compile_error!("session-fs needs a Unix: folders are opened once, and files rela
 
 mod blocking;
 mod config;
+mod dates;
 mod error;
 #[cfg(test)]
 #[path = "../tests/faults/mod.rs"]
 mod faults;
+mod folder;
 mod manager;
 mod names;
 mod native;

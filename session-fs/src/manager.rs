@@ -42,9 +42,9 @@ use crate::{
 /// session's lock for longer than [`lock_timeout`](FsConfig::lock_timeout), nothing was stored and
 /// retrying helps; [`ErrorKind::Corrupt`](session_core::ErrorKind::Corrupt) once for a damaged
 /// file, which is moved to the folder `aside` and absent from then on (a remove does just that and
-/// is no error), and always for what this crate did not write, which is left alone. A disk that
-/// fails is [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an absent
-/// session.
+/// is no error), and always for what this crate did not write or may not read, which is left alone.
+/// A disk that fails is [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), never an
+/// absent session.
 ///
 /// # Cancellation
 ///
@@ -81,8 +81,9 @@ impl FileBackedSessionManager {
     /// # Errors
     ///
     /// - [`ErrorKind::Config`](session_core::ErrorKind::Config): no folder and no parent to make it
-    ///   in, no right to write to it, others have the right to write to it, or a file system
-    ///   without locks. The message says what to change.
+    ///   in, no right to write to it, strangers have the right to write to it, another user owns
+    ///   it, or a file system without locks, or of a network. The message names the folder and says
+    ///   what to change.
     /// - [`ErrorKind::Full`](session_core::ErrorKind::Full): no space for an empty store.
     /// - [`ErrorKind::Unsupported`](session_core::ErrorKind::Unsupported): a later release laid the
     ///   folder out.
@@ -148,9 +149,8 @@ impl FileBackedSessionManager {
         work: impl Fn(&Store, WaitMode) -> Result<T, TryError> + Send + 'static,
     ) -> Result<T> {
         match work(&self.store, WaitMode::Inline) {
-            Ok(done) => return Ok(done),
-            Err(TryError::Failed(error)) => return Err(error),
             Err(TryError::WouldBlock) => {}
+            done => return done.map_err(TryError::into_error),
         }
         let store = Arc::clone(&self.store);
         hop(move || work(&store, WaitMode::Blocking).map_err(TryError::into_error)).await

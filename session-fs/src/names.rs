@@ -19,13 +19,32 @@ pub(crate) const SHARDS: u16 = 4096;
 const SHARD_CHARS: usize = 3;
 const TAG_CHARS: usize = 32;
 const NEW: &str = ".new";
-const LONGEST: usize = SHARD_CHARS + 1 + TAG_CHARS + 1 + SessionId::TEXT_BYTES;
+const LONGEST: usize =
+    PRINCIPALS.len() + 1 + SHARD_CHARS + 1 + TAG_CHARS + 1 + SessionId::TEXT_BYTES;
+
+/// One of the two trees of shards.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Tree {
+    Records,
+    Principals,
+}
+
+impl Tree {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Records => RECORDS,
+            Self::Principals => PRINCIPALS,
+        }
+    }
+}
 
 /// The name of a shard's folder: three hexadecimal digits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Shard(u16);
 
 impl Shard {
+    pub(crate) const FIRST: Self = Self(0);
+
     /// The shard with this number, or `None` beyond the last one.
     pub(crate) fn new(number: u16) -> Option<Self> {
         (number < SHARDS).then_some(Self(number))
@@ -39,22 +58,9 @@ impl Shard {
         Self::of_bytes(tag.as_bytes())
     }
 
-    pub(crate) fn number(self) -> u16 {
-        self.0
-    }
-
-    pub(crate) fn name(self) -> Name {
-        let mut name = Name::new();
-        name.shard(self);
-        name
-    }
-
-    /// The shard a folder of this name is.
-    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
-        let digits = std::str::from_utf8(name).ok().filter(|name| name.len() == SHARD_CHARS)?;
-        let number = u16::from_str_radix(digits, 16).ok()?;
-        let shard = Self::new(number)?;
-        (shard.name().as_str().as_bytes() == name).then_some(shard)
+    /// This one and all after it.
+    pub(crate) fn and_on(self) -> impl Iterator<Item = Self> {
+        (self.0..SHARDS).map(Self)
     }
 
     fn of_bytes(bytes: &[u8; 16]) -> Self {
@@ -62,7 +68,7 @@ impl Shard {
     }
 }
 
-/// A path of at most two parts, kept without an allocation.
+/// A path from the folder on, kept without an allocation.
 #[derive(Clone, Copy)]
 pub(crate) struct Name {
     bytes: [u8; LONGEST],
@@ -70,10 +76,20 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// Where the record of `id` is, from the folder of records.
+    /// A folder of records, or of entries of the index.
+    pub(crate) fn shard(tree: Tree, Shard(number): Shard) -> Self {
+        let mut name = Self { bytes: [0; LONGEST], len: 0 };
+        name.push(tree.name());
+        name.push("/");
+        for shift in [8, 4, 0] {
+            name.hex(u8::try_from((number >> shift) & 15).unwrap_or_default());
+        }
+        name
+    }
+
+    /// Where the record of `id` is.
     pub(crate) fn record(id: &SessionId) -> Self {
-        let mut name = Self::new();
-        name.shard(Shard::of(id));
+        let mut name = Self::shard(Tree::Records, Shard::of(id));
         name.push("/");
         name.id(id);
         name
@@ -86,10 +102,9 @@ impl Name {
         name
     }
 
-    /// Where the index says that `id` belongs to `tag`, from the folder of the index.
+    /// Where the index says that `id` belongs to `tag`.
     pub(crate) fn entry(tag: &PrincipalTag, id: &SessionId) -> Self {
-        let mut name = Self::new();
-        name.shard(Shard::of_tag(tag));
+        let mut name = Self::shard(Tree::Principals, Shard::of_tag(tag));
         name.push("/");
         for byte in tag.as_bytes() {
             name.hex(byte >> 4);
@@ -102,7 +117,9 @@ impl Name {
 
     /// Where a damaged file of `id` is kept, the `number`th of them.
     pub(crate) fn aside(id: &SessionId, number: u8) -> Self {
-        let mut name = Self::new();
+        let mut name = Self { bytes: [0; LONGEST], len: 0 };
+        name.push(ASIDE);
+        name.push("/");
         name.id(id);
         name.push(".");
         name.hex(number >> 4);
@@ -114,10 +131,6 @@ impl Name {
         std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
 
-    fn new() -> Self {
-        Self { bytes: [0; LONGEST], len: 0 }
-    }
-
     fn push(&mut self, text: &str) {
         self.bytes[self.len..self.len + text.len()].copy_from_slice(text.as_bytes());
         self.len += text.len();
@@ -126,12 +139,6 @@ impl Name {
     fn hex(&mut self, digit: u8) {
         self.bytes[self.len] = b"0123456789abcdef"[usize::from(digit)];
         self.len += 1;
-    }
-
-    fn shard(&mut self, Shard(number): Shard) {
-        for shift in [8, 4, 0] {
-            self.hex(u8::try_from((number >> shift) & 15).unwrap_or_default());
-        }
     }
 
     fn id(&mut self, id: &SessionId) {

@@ -13,7 +13,7 @@
 //! | 6 | 2 | zero |
 //! | 8 | 4 | capacity of a slot, in bytes |
 //! | 12 | 4 | CRC-32 of the 12 bytes before |
-//! | 16 | 8 | `SETTLED.` once the name of the file is known to be on the disk |
+//! | 16 | 8 | sequence of the slot that is known to be on the disk, as is the name of the file; zero if none is |
 //! | 32 | 28 | cell 0: sequence of the slot it speaks of (8), its own sequence (8), deadline (8), CRC-32 (4) |
 //! | 64 | 28 | cell 1 |
 //! | 128 | capacity | slot 0: sequence (8), length (4), CRC-32 (4), record |
@@ -23,16 +23,17 @@
 
 /// The first read takes this much: all of a small file.
 pub(crate) const BLOCK: usize = 4096;
-/// Where the mark stands that the name of the file is on the disk.
-pub(crate) const SETTLED_AT: u64 = 16;
-pub(crate) const SETTLED: [u8; 8] = *b"SETTLED.";
+/// Where the sequence of the record stands that is known to be on the disk.
+pub(crate) const MARK_AT: u64 = 16;
+/// The sequence of the first record of a file.
+pub(crate) const FIRST: u64 = 1;
 
 const MAGIC: [u8; 4] = *b"SSNF";
 const FORMAT: u16 = 1;
 const CELLS_AT: [usize; 2] = [32, 64];
 const CELL_BYTES: usize = 28;
 const SLOTS_AT: usize = 128;
-const SLOT_HEAD: usize = 16;
+pub(crate) const SLOT_HEAD: usize = 16;
 const SMALL: usize = (BLOCK - SLOTS_AT) / 2;
 
 /// How large the slots of a file are, and with that, where.
@@ -131,8 +132,8 @@ pub(crate) struct View<'a> {
     pub(crate) record: &'a [u8],
     /// The deadline of the last touch since, in milliseconds.
     pub(crate) touched: Option<u64>,
-    /// Whether the name of the file is known to be on the disk.
-    pub(crate) settled: bool,
+    /// Whether it is known to be on the disk.
+    pub(crate) synced: bool,
     /// Whether a slot or a cell is half-written: by a writer that died, or by one that is at it
     /// while this was read.
     pub(crate) doubtful: bool,
@@ -163,13 +164,15 @@ impl View<'_> {
         counts(self.sequence.max(self.cell.of) + 1)
     }
 
-    /// Makes `record` the current one. It must fit, and [be counted](Self::counts_on).
-    pub(crate) fn put(&self, record: &[&[u8]]) -> Piece {
-        let mut bytes = Vec::new();
+    /// Makes `record` the current one, with this sequence. It must fit, and [be
+    /// counted](Self::counts_on).
+    pub(crate) fn put(&self, record: &[&[u8]]) -> (Piece, u64) {
         // Beyond whatever a cell speaks of: a put that was lost may have left one behind, which must
         // not count for this one.
-        push_slot(&mut bytes, self.sequence.max(self.cell.of) + 1, record);
-        Piece { at: self.geometry.offset(self.side.other()) as u64, bytes }
+        let sequence = self.sequence.max(self.cell.of) + 1;
+        let mut bytes = Vec::new();
+        push_slot(&mut bytes, sequence, record);
+        (Piece { at: self.geometry.offset(self.side.other()) as u64, bytes }, sequence)
     }
 
     /// Makes `deadline` the one of the current record.
@@ -196,7 +199,7 @@ pub(crate) fn create(geometry: Geometry, record: &[&[u8]]) -> Piece {
     let sum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     bytes.resize(slot, 0);
-    push_slot(&mut bytes, 1, record);
+    push_slot(&mut bytes, FIRST, record);
     Piece { at: 0, bytes }
 }
 
@@ -248,7 +251,7 @@ fn parse_slots(bytes: &[u8], geometry: Geometry) -> Parsed<'_> {
         geometry,
         record,
         touched: cell.deadline,
-        settled: field(bytes, 16) == Some(SETTLED),
+        synced: field(bytes, 16).map(u64::from_le_bytes) == Some(sequence),
         doubtful: torn || slots.iter().any(|slot| matches!(slot, Slot::Torn)),
         side,
         sequence,
@@ -379,7 +382,7 @@ mod tests {
     /// A file, and what a put and a touch of its current state would write.
     fn written(file: &[u8], record: &[u8]) -> [Piece; 2] {
         let Parsed::Whole(view) = parse_file(file) else { panic!("a whole file") };
-        [view.put(&[record]), view.touch(77)]
+        [view.put(&[record]).0, view.touch(77)]
     }
 
     #[test]

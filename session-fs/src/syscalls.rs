@@ -44,6 +44,7 @@ pub(crate) struct Stat {
     pub(crate) len: u64,
     pub(crate) mode: u32,
     pub(crate) owner: u32,
+    pub(crate) group: u32,
     pub(crate) modified: Moment,
     /// When it was last written to, or given or deprived of a name.
     pub(crate) changed: Moment,
@@ -61,6 +62,18 @@ impl Stat {
     }
 }
 
+/// What a folder is on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileSystem {
+    /// Files and their dates are in this machine's memory, and its clock dates them.
+    Local,
+    /// Other machines change files too, by their own clocks and locks.
+    Network,
+    /// A program of its own, which may be either.
+    Fuse,
+    Unknown,
+}
+
 /// A time of the system's clock, since 1970.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Moment {
@@ -75,9 +88,17 @@ pub(crate) trait Syscalls: fmt::Debug + Send + Sync + 'static {
     /// Nothing where no such clock is known.
     fn now(&self) -> Option<Moment>;
 
-    /// Whether a look at a name in `folder` shows every change of the file from the moment it is
-    /// made, dated by that clock, as it is where no other machine is asked.
-    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool;
+    /// Finds out, by the file at `path`, which of the calls that have another way work here. Those
+    /// that do not are never made again.
+    fn try_optional(&mut self, folder: BorrowedFd<'_>, path: &str);
+
+    fn kind(&self, folder: BorrowedFd<'_>) -> FileSystem;
+
+    /// Whether a file system is mounted on `folder`.
+    fn is_mount(&self, folder: BorrowedFd<'_>) -> bool;
+
+    /// How many files may still be made, where the file system counts them.
+    fn files_left(&self, folder: BorrowedFd<'_>) -> Option<u64>;
 
     fn open(
         &self,
@@ -114,6 +135,13 @@ pub(crate) trait Syscalls: fmt::Debug + Send + Sync + 'static {
 
     fn make_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno>;
 
+    /// Fails if it is not empty.
+    fn remove_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno>;
+
+    fn set_mode(&self, file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno>;
+
+    fn set_owner(&self, file: BorrowedFd<'_>, owner: u32, group: u32) -> Result<(), Errno>;
+
     /// The data of a file, and what is needed to find it, are on the disk when this returns.
     fn sync_data(&self, file: BorrowedFd<'_>) -> Result<(), Errno>;
 
@@ -144,6 +172,7 @@ mod tests {
             len: 0,
             mode: 0,
             owner: 0,
+            group: 0,
             modified: changed,
             changed,
         };

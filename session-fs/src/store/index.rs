@@ -4,33 +4,23 @@
 //! name too many and never too few. Every change of the entries of an id happens under the lock of
 //! its record's file.
 
-use std::os::fd::AsFd;
-
 use session_core::{PrincipalTag, Result, SessionId};
 
-use super::{Store, Tree};
+use super::Store;
 use crate::{
-    Durability,
-    error::{During, removed},
-    names::{Name, Shard},
-    syscalls::{Errno, Open, Syscalls, WaitMode},
+    error::During,
+    folder::Place,
+    names::{Name, Shard, Tree},
+    syscalls::{Errno, Syscalls},
 };
 
 impl<C: Syscalls> Store<C> {
     pub(super) fn add_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
-        let (name, shard) = (Name::entry(tag, id), Shard::of_tag(tag));
-        for _ in 0..3 {
-            let folder = self.principals.as_fd();
-            match self.sys.open(folder, name.as_str(), Open::Create, WaitMode::Blocking) {
-                Ok(_) if self.durability == Durability::Synced => {
-                    return self.sync_shard(Tree::Principals, shard);
-                }
-                Ok(_) => return Ok(()),
-                Err(Errno::NOENT) => self.make_shard(Tree::Principals, shard)?,
-                Err(errno) => return Err(errno).during("making an entry of the index")?,
-            }
-        }
-        Err(removed())
+        let shard = Shard::of_tag(tag);
+        self.folder.create_in((Tree::Principals, shard), &Name::entry(tag, id))?;
+        self.folder.sync_names(Place::Shard(Tree::Principals, shard))?;
+        // Another process may have made the folder, and have died before it was on the disk.
+        Ok(self.folder.sync_names(Place::Tree(Tree::Principals))?)
     }
 
     /// Makes the entry of a live record that has none: a loss of power may have kept the record and
@@ -38,8 +28,7 @@ impl<C: Syscalls> Store<C> {
     ///
     /// To be called under the lock of the record's file.
     pub(super) fn mend_entry(&self, tag: &PrincipalTag, id: &SessionId) -> Result<()> {
-        let name = Name::entry(tag, id);
-        match self.sys.stat_name(self.principals.as_fd(), name.as_str()) {
+        match self.folder.stat_name(&Name::entry(tag, id)) {
             Ok(_) => Ok(()),
             Err(Errno::NOENT) => {
                 tracing::warn!("a session was missing from its owner's list, and is in it again");
@@ -52,8 +41,7 @@ impl<C: Syscalls> Store<C> {
     /// An entry too many is only one more place to look: that it stays is no error, and the sweep
     /// clears it.
     pub(super) fn drop_entry(&self, tag: &PrincipalTag, id: &SessionId) {
-        let name = Name::entry(tag, id);
-        match self.sys.unlink(self.principals.as_fd(), name.as_str()) {
+        match self.folder.unlink(&Name::entry(tag, id)) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => tracing::debug!(%errno, "an entry of the index was left for the sweep"),
         }

@@ -1,23 +1,21 @@
-//! The folder: the verbs as plain calls, each of which may wait or not as it is told.
+//! The store: the verbs as plain calls, each of which may wait or not as it is told.
 
 mod aside;
+
 mod index;
 mod list;
 mod locked;
-mod open;
 mod probe;
 mod read;
 mod seen;
 mod sweep;
-mod sync;
 mod write;
 
 use std::{
     fmt,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,78 +24,59 @@ use session_core::{Clock, Result};
 
 pub(crate) use self::sweep::Pass;
 use crate::{
-    Durability,
-    config::Sharing,
-    error::{During, removed},
-    names::Shard,
-    native::NativeSyscalls,
-    stripes::Stripes,
-    syscalls::Syscalls,
+    FsConfig, config::Sharing, error::During, folder::Folder, native::NativeSyscalls,
+    stripes::Stripes, syscalls::Syscalls,
 };
 
-/// One folder, opened once: it is never looked up by its path again.
+/// Sessions in a folder.
 pub(crate) struct Store<C = NativeSyscalls> {
-    sys: C,
+    folder: Folder<C>,
     clock: Arc<dyn Clock>,
-    durability: Durability,
     lock_timeout: Duration,
-    sharing: Sharing,
-    root: OwnedFd,
-    records: OwnedFd,
-    principals: OwnedFd,
-    aside: OwnedFd,
     stripes: Arc<Stripes>,
-    syncs: sync::Syncs,
     guard: sweep::Guard,
+    /// Whether a sweep was done with the whole folder.
+    looked_into_all: AtomicBool,
     seen: seen::Seen,
-    /// Whether files can be told to be unchanged by a look at their names.
-    tells_changes: bool,
+    listings: list::Listings,
     damaged: AtomicU64,
 }
 
-/// One of the two trees of shards.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Tree {
-    Records,
-    Principals,
-}
-
 impl<C: Syscalls> Store<C> {
+    pub(crate) fn open(config: &FsConfig, sys: C) -> Result<Self> {
+        let folder = Folder::new(config, sys)?;
+        let stripes = match config.sharing {
+            Sharing::Processes => Arc::new(Stripes::new()),
+            // Nothing else keeps several managers of the one process apart.
+            Sharing::Alone => Stripes::of_folder(folder.identity().during("looking at a folder")?),
+        };
+        Ok(Self {
+            folder,
+            clock: config.clock.clone(),
+            lock_timeout: config.lock_timeout,
+            stripes,
+            guard: sweep::Guard::default(),
+            looked_into_all: AtomicBool::new(false),
+            seen: seen::Seen::new(),
+            listings: list::Listings::default(),
+            damaged: AtomicU64::new(0),
+        })
+    }
+
     /// How many damaged files were set aside through this manager.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    fn tree(&self, tree: Tree) -> BorrowedFd<'_> {
-        match tree {
-            Tree::Records => self.records.as_fd(),
-            Tree::Principals => self.principals.as_fd(),
-        }
-    }
-
-    /// Nothing is there under a name: fails if that is because the folder itself is gone, which is
-    /// an outage and no reason to log everyone out.
-    fn absent(&self) -> Result<()> {
-        match self.sys.stat(self.records.as_fd()).during("looking at the folder")?.links {
-            0 => Err(removed()),
-            _ => Ok(()),
-        }
-    }
-
-    fn make_shard(&self, tree: Tree, shard: Shard) -> Result<()> {
-        match self.sys.make_folder(self.tree(tree), shard.name().as_str()) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
-            Err(rustix::io::Errno::NOENT) => Err(removed()),
-            Err(errno) => Err(errno).during("making a folder")?,
-        }
+    /// How many wait for syncs of folders or make them.
+    #[cfg(test)]
+    pub(crate) fn callers_of_syncs(&self) -> usize {
+        self.folder.callers_of_syncs()
     }
 }
 
-impl<C: Syscalls> fmt::Debug for Store<C> {
+impl<C> fmt::Debug for Store<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store")
-            .field("durability", &self.durability)
-            .field("sharing", &self.sharing)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
     }
 }

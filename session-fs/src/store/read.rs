@@ -5,12 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use bytes::Bytes;
 use session_core::{ErrorKind, Record, SessionId, Timestamp};
 
-use super::{Store, locked::not_opened};
+use super::Store;
 use crate::{
-    error::{Cause, During, Try, TryError, damaged, foreign, future},
+    Durability,
+    error::{Cause, During, Try, TryError, foreign, future},
+    folder::Folder,
     names::Name,
     slots::{self, BLOCK, Geometry, Parsed, View},
-    syscalls::{Errno, Open, Syscalls, WaitMode},
+    syscalls::{Errno, Open, Stat, Syscalls, WaitMode},
 };
 
 /// How often a file that looks torn is read again before its lock is asked for.
@@ -33,28 +35,36 @@ impl Buffer {
     }
 }
 
+/// A record, and the state of its file in which it was read, where that is known.
+pub(super) type Found = (Record, Option<Stat>);
+
 impl<C: Syscalls> Store<C> {
     /// The live record of `id`.
     pub(crate) fn get(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Record>> {
-        let record = self.find(id, wait)?;
-        Ok(record.filter(|record| !record.is_expired(self.clock.now())))
+        Ok(self.find(id, wait, |_| Ok(None))?.map(|(record, _)| record))
     }
 
-    /// The record of `id`, be it expired.
-    fn find(&self, id: &SessionId, wait: WaitMode) -> Try<Option<Record>> {
+    /// The live record of `id`, and what `look` sees of its file after it was read.
+    pub(super) fn find(
+        &self,
+        id: &SessionId,
+        wait: WaitMode,
+        look: impl Fn(BorrowedFd<'_>) -> Result<Option<Stat>, Errno>,
+    ) -> Try<Option<Found>> {
+        const STEP: &str = "opening a session's file";
         let name = Name::record(id);
-        let file = match self.sys.open(self.records.as_fd(), name.as_str(), Open::Read, wait) {
+        let file = match self.folder.open(name.as_str(), Open::Read, wait) {
             Ok(file) => file,
             Err(Errno::NOENT) => {
-                self.absent()?;
+                self.folder.absent()?;
                 return Ok(None);
             }
-            Err(errno) => return Err(not_opened(errno)),
+            Err(errno) => return Err(self.folder.not_opened(&name, Cause { step: STEP, errno })),
         };
         let mut buffer = Buffer::new();
         let mut before = None;
         for _ in 0..LOOKS {
-            match self.read(file.as_fd(), &mut buffer, wait)? {
+            match read(&self.folder, file.as_fd(), &mut buffer, wait)? {
                 Parsed::Blank => return Ok(None),
                 Parsed::Foreign => return Err(foreign().into()),
                 Parsed::Future => return Err(future().into()),
@@ -63,8 +73,14 @@ impl<C: Syscalls> Store<C> {
                 // one slot to the other in turn.
                 Parsed::Whole(view) if !view.doubtful || before == Some(view.stamp()) => {
                     match record(id, &view) {
-                        Err(TryError::Failed(error)) if error.kind() == ErrorKind::Corrupt => break,
-                        record => return record.map(Some),
+                        Err(TryError::Damaged) => break,
+                        Err(error) => return Err(error),
+                        Ok(record) if record.is_expired(self.clock.now()) => return Ok(None),
+                        Ok(_) if !self.folder.answers(&view) => break,
+                        Ok(record) => {
+                            let seen = look(file.as_fd()).during(STEP)?;
+                            return Ok(Some((record, seen)));
+                        }
                     }
                 }
                 Parsed::Whole(view) => before = Some(view.stamp()),
@@ -73,93 +89,98 @@ impl<C: Syscalls> Store<C> {
         }
         match wait {
             WaitMode::Inline => Err(TryError::WouldBlock),
-            WaitMode::Blocking => self.judge(id),
+            WaitMode::Blocking => Ok(self.judge(id)?.map(|record| (record, None))),
         }
     }
 
     /// Reads the record under the lock, where nothing can be half-written by someone who is still
-    /// at it.
+    /// at it. What may not be answered to be stored yet is stored.
     fn judge(&self, id: &SessionId) -> Try<Option<Record>> {
-        let Some(locked) = self.lock(id, Open::Read, WaitMode::Blocking)? else { return Ok(None) };
+        let how = match self.folder.durability() {
+            Durability::Buffered => Open::Read,
+            Durability::Synced => Open::Write,
+        };
+        let wait = WaitMode::Blocking;
+        let Some(locked) = self.lock(id, how, wait)? else { return Ok(None) };
         let mut buffer = Buffer::new();
-        let found = match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
-            Parsed::Whole(view) => record(id, &view).map(Some),
-            Parsed::Blank => return Ok(None),
-            Parsed::Foreign => return Err(foreign().into()),
-            Parsed::Future => return Err(future().into()),
-            Parsed::Damaged | Parsed::Larger(_) => Err(damaged().into()),
-        };
-        if let Err(TryError::Failed(error)) = &found
-            && error.kind() == ErrorKind::Corrupt
-        {
-            // A file that cannot be moved is as damaged as one that can.
-            if let Err(error) = self.set_aside(id, &locked) {
-                tracing::warn!(%error, "the file of a session is damaged and stays where it is");
+        let (record, view) = match locked.held(id, &mut buffer, wait) {
+            Ok(Some((record, view))) if !record.is_expired(self.clock.now()) => (record, view),
+            Ok(_) => return Ok(None),
+            Err(TryError::Damaged) => {
+                // A file that cannot be moved is as damaged as one that can.
+                if let Err(error) = self.set_aside(id, &locked) {
+                    tracing::warn!(%error, "the file of a session is damaged and stays where it is");
+                }
+                return Err(TryError::Damaged);
             }
+            Err(error) => return Err(error),
+        };
+        if !self.folder.answers(&view) {
+            locked.exchange(&record, wait)?;
         }
-        found
+        Ok(Some(record))
     }
+}
 
-    /// Reads a file and tells what it is.
-    pub(super) fn read<'a>(
-        &self,
-        file: BorrowedFd<'_>,
-        buffer: &'a mut Buffer,
-        wait: WaitMode,
-    ) -> Try<Parsed<'a>> {
-        const STEP: &str = "reading a session's file";
-        let not_read = |errno| match errno {
-            // A FIFO, a socket or a folder.
-            Errno::SPIPE | Errno::ISDIR | Errno::INVAL | Errno::NXIO => foreign().into(),
-            errno => TryError::from(Cause { step: STEP, errno }),
-        };
-        let len = self.sys.read(file, &mut buffer.block, 0, wait).map_err(not_read)?;
-        if len == BLOCK && buffer.block.iter().all(|byte| *byte == 0) {
-            return self.read_zeros(file, buffer, wait);
-        }
-        let wanted = match slots::parse_block(&buffer.block[..len]) {
-            Parsed::Larger(wanted) => wanted,
-            parsed => return Ok(parsed),
-        };
-        if wait == WaitMode::Inline && wanted > INLINE {
+/// Reads a file and tells what it is.
+pub(super) fn read<'a, C: Syscalls>(
+    folder: &Folder<C>,
+    file: BorrowedFd<'_>,
+    buffer: &'a mut Buffer,
+    wait: WaitMode,
+) -> Try<Parsed<'a>> {
+    const STEP: &str = "reading a session's file";
+    let not_read = |errno| match errno {
+        // A FIFO, a socket or a folder.
+        Errno::SPIPE | Errno::ISDIR | Errno::INVAL | Errno::NXIO => foreign().into(),
+        errno => TryError::from(Cause { step: STEP, errno }),
+    };
+    let len = folder.read(file, &mut buffer.block, wait).map_err(not_read)?;
+    if len == BLOCK && buffer.block.iter().all(|byte| *byte == 0) {
+        return read_zeros(folder, file, buffer, wait);
+    }
+    let wanted = match slots::parse_block(&buffer.block[..len]) {
+        Parsed::Larger(wanted) => wanted,
+        parsed => return Ok(parsed),
+    };
+    if wait == WaitMode::Inline && wanted > INLINE {
+        return Err(TryError::WouldBlock);
+    }
+    buffer.large.resize(wanted, 0);
+    let len = folder.read(file, &mut buffer.large, wait).map_err(not_read)?;
+    if wait == WaitMode::Inline {
+        // Of a large file the page cache may have a part.
+        let stat = folder.stat(file).during(STEP)?;
+        if stat.len.min(wanted as u64) > len as u64 {
             return Err(TryError::WouldBlock);
         }
-        buffer.large.resize(wanted, 0);
-        let len = self.sys.read(file, &mut buffer.large, 0, wait).map_err(not_read)?;
-        if wait == WaitMode::Inline {
-            // Of a large file the page cache may have a part.
-            let stat = self.sys.stat(file).during(STEP)?;
-            if stat.len.min(wanted as u64) > len as u64 {
-                return Err(TryError::WouldBlock);
-            }
-        }
-        Ok(slots::parse_file(&buffer.large[..len]))
     }
+    Ok(slots::parse_file(&buffer.large[..len]))
+}
 
-    /// Tells what a file is whose first block is zeros. A loss of power may leave the length of a
-    /// file of ours and none of its blocks, or others than the first.
-    fn read_zeros<'a>(
-        &self,
-        file: BorrowedFd<'_>,
-        buffer: &'a mut Buffer,
-        wait: WaitMode,
-    ) -> Try<Parsed<'a>> {
-        let step = "reading a session's file";
-        let len = usize::try_from(self.sys.stat(file).during(step)?.len).unwrap_or(usize::MAX);
-        if len <= BLOCK {
-            return Ok(Parsed::Blank);
-        }
-        if len > Geometry::longest_file() {
-            return Ok(Parsed::Foreign);
-        }
-        if wait == WaitMode::Inline {
-            return Err(TryError::WouldBlock);
-        }
-        buffer.large.resize(len, 0);
-        let len = self.sys.read(file, &mut buffer.large, 0, wait).during(step)?;
-        let blank = buffer.large[..len].iter().all(|byte| *byte == 0);
-        Ok(if blank { Parsed::Blank } else { Parsed::Damaged })
+/// Tells what a file is whose first block is zeros. A loss of power may leave the length of a
+/// file of ours and none of its blocks, or others than the first.
+fn read_zeros<'a, C: Syscalls>(
+    folder: &Folder<C>,
+    file: BorrowedFd<'_>,
+    buffer: &'a mut Buffer,
+    wait: WaitMode,
+) -> Try<Parsed<'a>> {
+    let step = "reading a session's file";
+    let len = usize::try_from(folder.stat(file).during(step)?.len).unwrap_or(usize::MAX);
+    if len <= BLOCK {
+        return Ok(Parsed::Blank);
     }
+    if len > Geometry::longest_file() {
+        return Ok(Parsed::Foreign);
+    }
+    if wait == WaitMode::Inline {
+        return Err(TryError::WouldBlock);
+    }
+    buffer.large.resize(len, 0);
+    let len = folder.read(file, &mut buffer.large, wait).during(step)?;
+    let blank = buffer.large[..len].iter().all(|byte| *byte == 0);
+    Ok(if blank { Parsed::Blank } else { Parsed::Damaged })
 }
 
 /// The record a file holds, with the deadline of its last touch.
@@ -171,6 +192,6 @@ pub(super) fn record(id: &SessionId, view: &View<'_>) -> Try<Record> {
     }
     Record::from_bytes(id, Bytes::from(bytes)).map_err(|error| match error.kind() {
         ErrorKind::Unsupported => future().into(),
-        _ => TryError::Failed(damaged()),
+        _ => TryError::Damaged,
     })
 }

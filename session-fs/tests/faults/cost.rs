@@ -1,11 +1,11 @@
 //! Which system calls a verb makes, and which of them it can do without.
 
-use session_core::{Expect, Outcome, SessionId, Timestamp, Version};
+use session_core::{Expect, Outcome, Record, SessionId, Timestamp, Version};
 
 use super::{
     ALICE, Bench,
     records::{new_id, record, tagged},
-    shim::Fate,
+    shim::{Fate, Shim},
 };
 use crate::{Durability, error::TryError, names::Shard, store::Store, syscalls::WaitMode};
 
@@ -14,10 +14,11 @@ fn names(bench: &Bench) -> Vec<&'static str> {
 }
 
 /// What a put or a touch of a session that fits asks of the system.
-const WRITE: [&str; 5] = ["open to write", "lock", "stat", "read", "write"];
+const WRITE: [&str; 6] = ["open to write", "lock", "stat", "read", "write", "set modified"];
 /// The same just after the file was changed. The name is looked at: it may be another file's by
 /// now.
-const WRITE_AGAIN: [&str; 6] = ["open to write", "lock", "stat", "stat name", "read", "write"];
+const WRITE_AGAIN: [&str; 7] =
+    ["open to write", "lock", "stat", "stat name", "read", "write", "set modified"];
 
 #[test]
 fn a_session_is_read_and_changed_in_as_few_calls_as_that_takes() {
@@ -132,36 +133,65 @@ fn opened_by_a_sweep(bench: &Bench, id: &SessionId) -> usize {
 }
 
 #[test]
-fn a_sweep_opens_a_file_only_if_it_was_written_since_it_was_made_or_swept() {
+fn a_sweep_opens_no_file_of_a_session_that_goes_on_once_it_has_looked_into_all() {
     for durability in [Durability::Buffered, Durability::Synced] {
         let bench = Bench::new(durability);
         let id = new_id();
-        let made = record(id, 1, Timestamp::MAX, b"value");
+        let made = tagged(id, 1, Timestamp::MAX, Some(ALICE), b"value");
         let _ =
             bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
-        assert_eq!(opened_by_a_sweep(&bench, &id), 0, "not used since it was made");
-        let next = record(id, 2, Timestamp::MAX, b"value");
-        let over = Expect::Version(Version::FIRST);
-        let _ = bench
-            .good
-            .put(&next, over, WaitMode::Blocking)
-            .map_err(TryError::into_error)
-            .expect("put");
-        assert_eq!(opened_by_a_sweep(&bench, &id), 1, "put");
+        assert!(opened_by_a_sweep(&bench, &id) > 0, "the first looks into all");
+        bench.bad.looked_into_all();
         assert_eq!(opened_by_a_sweep(&bench, &id), 0);
+        let next = tagged(id, 2, Timestamp::MAX, Some(ALICE), b"value");
+        let over = Expect::Version(Version::FIRST);
+        let put = bench.good.put(&next, over, WaitMode::Blocking).map_err(TryError::into_error);
+        assert_eq!(put.expect("put"), Outcome::Stored);
+        assert_eq!(opened_by_a_sweep(&bench, &id), 0, "put");
         let touched = bench.good.touch(&id, Version::new(2), Timestamp::MAX, WaitMode::Blocking);
         assert_eq!(touched.map_err(TryError::into_error).expect("touch"), Outcome::Stored);
-        assert_eq!(opened_by_a_sweep(&bench, &id), 1, "touched");
-        assert_eq!(opened_by_a_sweep(&bench, &id), 0);
+        assert_eq!(opened_by_a_sweep(&bench, &id), 0, "touched");
     }
 }
 
+/// The system dates what is written; a writer that dies leaves that date.
 #[test]
-fn a_second_sweep_opens_no_entry_of_the_index() {
+fn a_file_without_its_date_is_given_it_by_the_next_sweep() {
     let bench = Bench::new(Durability::Buffered);
+    bench.bad.looked_into_all();
     let id = new_id();
-    let made = tagged(id, 1, Timestamp::MAX, Some(ALICE), b"value");
-    let _ = bench.good.put(&made, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
-    assert!(opened_by_a_sweep(&bench, &id) > 0);
+    let made = record(id, 1, Timestamp::MAX, b"value");
+    let put = |store: &Store<Shim>, record: &Record, expect| {
+        store.put(record, expect, WaitMode::Blocking).is_ok()
+    };
+    assert!(put(&bench.bad, &made, Expect::Absent));
+    bench.clock.set(session_core::Clock::now(&session_core::SystemClock::new()));
+    let next = record(id, 2, Timestamp::MAX, b"value");
+    bench.shim.begin(Fate::Before(6));
+    put(&bench.bad, &next, Expect::Version(Version::FIRST));
+    bench.shim.end();
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(opened_by_a_sweep(&bench, &id), 1);
     assert_eq!(opened_by_a_sweep(&bench, &id), 0);
+}
+
+/// Pages that each read the folder again took a time that grew with the square of the sessions.
+#[test]
+fn a_listing_in_pages_reads_its_folder_once() {
+    let bench = Bench::new(Durability::Buffered);
+    for _ in 0..40 {
+        let made = tagged(new_id(), 1, Timestamp::MAX, Some(ALICE), b"value");
+        assert!(bench.good.put(&made, Expect::Absent, WaitMode::Blocking).is_ok());
+    }
+    bench.shim.begin(Fate::Whole);
+    let (mut cursor, mut pages) = (None, 0);
+    loop {
+        let page = bench.bad.by_principal(&ALICE, cursor.as_ref(), 3).expect("a page");
+        (cursor, pages) = (page.next, pages + 1);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let lists = names(&bench).into_iter().filter(|name| *name == "list").count();
+    assert_eq!((pages, lists), (14, 1));
 }

@@ -8,6 +8,7 @@ mod power;
 mod probing;
 #[path = "../support/mod.rs"]
 mod records;
+mod refused;
 mod rivals;
 mod shim;
 mod syncs;

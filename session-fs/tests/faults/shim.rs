@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     native::NativeSyscalls,
-    syscalls::{Errno, Moment, Open, Stat, Syscalls, WaitMode},
+    syscalls::{Errno, FileSystem, Moment, Open, Stat, Syscalls, WaitMode},
 };
 
 /// What becomes of the calls of one piece of work.
@@ -47,12 +47,37 @@ type Inode = (u64, u64);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Effect {
     None,
-    Write { file: Inode, at: usize, bytes: Vec<u8> },
-    Link { folder: Inode, name: String, to: Inode, is_folder: bool },
-    Unlink { folder: Inode, name: String },
-    Rename { folder: Inode, from: String, to_folder: Inode, to: String },
-    SyncData { file: Inode },
-    SyncFolder { folder: Inode },
+    Write {
+        file: Inode,
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Link {
+        folder: Inode,
+        name: String,
+        to: Inode,
+        is_folder: bool,
+    },
+    Unlink {
+        folder: Inode,
+        name: String,
+    },
+    Rename {
+        folder: Inode,
+        from: String,
+        to_folder: Inode,
+        to: String,
+    },
+    SyncData {
+        file: Inode,
+    },
+    /// The system told of it this once, and takes what was to be written for written from now on.
+    SyncRefused {
+        file: Inode,
+    },
+    SyncFolder {
+        folder: Inode,
+    },
 }
 
 type Observer = Box<dyn Fn() + Send>;
@@ -66,6 +91,8 @@ struct State {
     observer: Option<Observer>,
     gate: Option<Gate>,
     now: Option<Moment>,
+    kind: Option<FileSystem>,
+    files_left: Option<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -76,7 +103,7 @@ impl Shim {
         *self.state() = State { fate, ..State::default() };
     }
 
-    /// Syscalls `observer` before and after each of the calls to come.
+    /// Calls `observer` before and after each of the calls to come.
     pub(super) fn observe(&self, observer: impl Fn() + Send + 'static) {
         self.state().observer = Some(Box::new(observer));
     }
@@ -86,7 +113,17 @@ impl Shim {
         self.state().now = Some(Moment { seconds: i64::MAX, nanos: 0 });
     }
 
-    /// Syscalls `gate` within each sync of a folder to come, as a disk that takes its time.
+    /// Lets folders be on a file system of this kind.
+    pub(super) fn on(&self, kind: FileSystem) {
+        self.state().kind = Some(kind);
+    }
+
+    /// Lets a file system have room for so many files.
+    pub(super) fn files_left(&self, count: u64) {
+        self.state().files_left = Some(count);
+    }
+
+    /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
     pub(super) fn slow_folder_syncs(&self, gate: impl Fn() + Send + Sync + 'static) {
         self.state().gate = Some(Arc::new(gate));
     }
@@ -180,8 +217,18 @@ impl Syscalls for Shim {
         self.state().now
     }
 
-    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool {
-        NativeSyscalls::NATIVE.tells_changes(folder)
+    fn try_optional(&mut self, _: BorrowedFd<'_>, _: &str) {}
+
+    fn kind(&self, folder: BorrowedFd<'_>) -> FileSystem {
+        self.state().kind.unwrap_or_else(|| NativeSyscalls::NATIVE.kind(folder))
+    }
+
+    fn is_mount(&self, folder: BorrowedFd<'_>) -> bool {
+        NativeSyscalls::NATIVE.is_mount(folder)
+    }
+
+    fn files_left(&self, folder: BorrowedFd<'_>) -> Option<u64> {
+        self.state().files_left.or_else(|| NativeSyscalls::NATIVE.files_left(folder))
     }
 
     fn open(
@@ -283,9 +330,29 @@ impl Syscalls for Shim {
         })
     }
 
+    fn remove_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+        self.call("remove folder", || {
+            NativeSyscalls::NATIVE.remove_folder(folder, path)?;
+            let (folder, name) = place(folder, path).expect("a folder");
+            Ok(((), Effect::Unlink { folder, name }))
+        })
+    }
+
+    fn set_mode(&self, file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
+        self.call("set mode", || quiet(NativeSyscalls::NATIVE.set_mode(file, mode)))
+    }
+
+    fn set_owner(&self, file: BorrowedFd<'_>, owner: u32, group: u32) -> Result<(), Errno> {
+        self.call("set owner", || quiet(NativeSyscalls::NATIVE.set_owner(file, owner, group)))
+    }
+
     fn sync_data(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         // What is written down takes the place of what the disk would have to do.
-        self.call("sync data", || Ok(((), Effect::SyncData { file: inode(file) })))
+        let synced = self.call("sync data", || Ok(((), Effect::SyncData { file: inode(file) })));
+        if let (Err(_), Some(made)) = (synced, self.state().made.last_mut()) {
+            made.effect = Effect::SyncRefused { file: inode(file) };
+        }
+        synced
     }
 
     fn sync_folder(&self, folder: BorrowedFd<'_>) -> Result<(), Errno> {

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use session_core::{ErrorKind, Expect, SessionManager};
-use session_fs::{FileBackedSessionManager, FsConfig};
+use session_fs::{Durability, FileBackedSessionManager, FsConfig};
 
 use crate::{
     records::{new_id, record},
@@ -45,14 +45,54 @@ fn a_file_in_the_place_of_the_folder_is_refused() {
 }
 
 #[test]
-fn a_folder_others_may_write_to_is_refused() {
+fn a_folder_that_strangers_may_write_to_is_refused() {
     let folder = tempfile::tempdir().expect("a folder for the test");
-    for mode in [0o777, 0o770, 0o702] {
+    for mode in [0o777, 0o1777, 0o702] {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).expect("chmod");
         let (kind, message) = refusal(folder.path());
         assert_eq!(kind, ErrorKind::Config, "{mode:o}");
         assert!(message.contains("chmod 700"), "{message}");
     }
+}
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).expect("there").permissions().mode() & 0o7777
+}
+
+/// As a platform that mounts volumes does, which gives the group of the volume all rights.
+#[test]
+fn a_folder_whose_group_was_given_rights_is_opened_again_and_left_as_it_is() {
+    let store = Store::new();
+    let record = store.created(b"value");
+    let widen = |path: &std::path::Path, rights: u32| {
+        let mode = mode(path) | rights;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
+    };
+    let folders = |folder: &std::path::Path| widen(folder, 0o2070);
+    fs::set_permissions(store.folder.path(), fs::Permissions::from_mode(0o700)).expect("chmod");
+    folders(store.folder.path());
+    for name in ["records", "principals", "aside"] {
+        folders(&store.folder.path().join(name));
+    }
+    folders(store.file(record.id()).parent().expect("a folder"));
+    for file in files(store.folder.path()) {
+        widen(&file, 0o060);
+    }
+    let again = crate::store::open(store.folder.path(), &store.clock);
+    assert!(block_on(again.get(record.id())).expect("get").is_some());
+    assert_eq!(mode(store.folder.path()), 0o2770);
+
+    // What is made from now on is the group's too.
+    let another = record_of(&store);
+    let stored = block_on(again.put(&another, Expect::Absent)).expect("put");
+    assert_eq!(stored, session_core::Outcome::Stored);
+    let file = store.file(another.id());
+    assert_eq!(mode(&file), 0o660);
+    assert_eq!(mode(file.parent().expect("a folder")) & 0o070, 0o070);
+}
+
+fn record_of(store: &Store) -> std::sync::Arc<session_core::Record> {
+    record(new_id(), 1, store.idle(), b"value")
 }
 
 #[test]
@@ -77,12 +117,84 @@ fn a_folder_whose_layout_never_reached_the_disk_is_laid_out_again() {
 }
 
 #[test]
-fn a_path_in_an_error_would_be_a_leak_and_none_is_there() {
+fn an_error_at_the_start_names_the_folder() {
     let parent = tempfile::tempdir().expect("a folder for the test");
-    let secret = parent.path().join("find-me/sessions");
-    let config = FsConfig::new(secret).without_background_sweep();
-    let error = FileBackedSessionManager::with_config(&config).expect_err("refused");
-    assert!(!format!("{error} {error:?}").contains("find-me"));
+    for path in [parent.path().join("not/there"), "/dev/null".into(), "/proc/none".into()] {
+        let (_, message) = refusal(&path);
+        assert!(message.contains(path.to_str().expect("text")), "{message}");
+    }
+}
+
+/// Removes every empty folder below `folder`, as programs that tidy up do.
+fn tidy(folder: &std::path::Path) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            tidy(&entry.path());
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+#[test]
+fn folders_that_are_tidied_away_are_made_again() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for durability in [Durability::Buffered, Durability::Synced] {
+        let path = folder.path().join(format!("{durability:?}"));
+        let config = FsConfig::new(&path).durability(durability).without_background_sweep();
+        let manager = FileBackedSessionManager::with_config(&config).expect("a manager");
+        let tag = session_core::PrincipalTag::from_bytes([0xa1; 16]);
+        for version in 1..4 {
+            tidy(&path);
+            assert!(!path.join("aside").exists());
+            let end = session_core::Timestamp::MAX;
+            let [login, visit] = [Some(tag), None]
+                .map(|tag| crate::records::tagged(new_id(), 1, end, tag, b"value"));
+            for record in [&login, &visit] {
+                assert!(block_on(manager.get(record.id())).expect("get").is_none());
+                let stored = block_on(manager.put(record, Expect::Absent)).expect("put");
+                assert_eq!(stored, session_core::Outcome::Stored, "{version}");
+                assert!(block_on(manager.get(record.id())).expect("get").is_some());
+            }
+            let listing = manager.listing().expect("a manager that lists");
+            assert_eq!(block_on(listing.by_principal(&tag, None, 10)).expect("list").ids.len(), 1);
+            block_on(manager.sweep_now(|_| {})).expect("sweep");
+            for record in [&login, &visit] {
+                let _ = block_on(manager.remove(record.id(), None)).expect("remove");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_though_that_folder_was_tidied_away() {
+    let store = Store::new();
+    let record = store.created(b"value");
+    fs::write(store.file(record.id()), b"SSNF").expect("write");
+    fs::remove_dir(store.folder.path().join("aside")).expect("empty");
+    assert_eq!(store.get(record.id()), Err(ErrorKind::Corrupt));
+    assert_eq!((store.get(record.id()), store.count("aside")), (Ok(None), 1));
+}
+
+/// The sizes and dates of the files of a store, as a program sees them that copies what changed.
+#[test]
+fn no_two_versions_of_a_session_have_a_file_of_the_same_size_and_date() {
+    use std::os::unix::fs::MetadataExt;
+
+    let store = Store::new();
+    let mut record = store.created(&[0; 40]);
+    let mut seen = std::collections::HashSet::new();
+    for change in 1..40_u8 {
+        let file = fs::metadata(store.file(record.id())).expect("there");
+        assert!(seen.insert((file.len(), file.mtime(), file.mtime_nsec())), "{change}");
+        if change.is_multiple_of(3) {
+            store.clock.advance(std::time::Duration::from_millis(1));
+            let touched = store.touch(record.id(), record.version().get());
+            assert_eq!(touched, Ok(session_core::Outcome::Stored));
+        } else {
+            // Ends when the one before it does.
+            record = store.changed(&record, &[change; 40]);
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod access_times;
 mod damage;
 mod folder;
+mod listing;
 mod odd_files;
 mod probing;
 #[path = "../support/mod.rs"]

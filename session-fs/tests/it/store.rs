@@ -29,7 +29,16 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
+        Self::of(tempfile::tempdir().expect("a folder for the test"))
+    }
+
+    /// On a file system in memory, where there is one.
+    pub(crate) fn in_memory() -> Self {
+        let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
+        Self::of(in_memory.or_else(|_| tempfile::tempdir()).expect("a folder for the test"))
+    }
+
+    fn of(folder: TempDir) -> Self {
         let clock = Arc::new(ManualClock::default());
         let manager = open(folder.path(), &clock);
         Self { manager, clock, folder }

@@ -130,29 +130,20 @@ impl<C: Syscalls> Store<C> {
     /// The right to sweep in the background, which one process has at a time; for as long as what
     /// is returned is kept.
     pub(crate) fn lead_sweep(&self) -> Option<std::os::fd::OwnedFd> {
-        let root = self.root.as_fd();
-        let file = self.sys.open(root, SWEPT, Open::Create, WaitMode::Blocking).ok()?;
-        if self.sharing == crate::config::Sharing::Processes {
-            self.sys.lock(file.as_fd()).ok()?;
-        }
+        let file = self.folder.create(SWEPT, Open::Create).ok()?;
+        self.folder.lock(file.as_fd()).ok()?;
         Some(file)
     }
 
     fn noted(&self) -> Option<Noted> {
-        let file = self.sys.open(self.root.as_fd(), SWEPT, Open::Read, WaitMode::Blocking).ok()?;
+        let file = self.folder.open(SWEPT, Open::Read, WaitMode::Blocking).ok()?;
         let mut bytes = [0; Noted::BYTES];
-        let len = self.sys.read(file.as_fd(), &mut bytes, 0, WaitMode::Blocking).ok()?;
+        let len = self.folder.read(file.as_fd(), &mut bytes, WaitMode::Blocking).ok()?;
         Noted::from_bytes(&bytes[..len])
     }
 
     fn note(&self, noted: Noted) -> Result<(), Errno> {
-        let root = self.root.as_fd();
-        let file = self.sys.open(root, SWEPT, Open::Create, WaitMode::Blocking)?;
-        let bytes = noted.to_bytes();
-        let mut done = 0;
-        while done < bytes.len() {
-            done += self.sys.write(file.as_fd(), &bytes[done..], done as u64)?;
-        }
-        Ok(())
+        let file = self.folder.create(SWEPT, Open::Create)?;
+        self.folder.write(file.as_fd(), &noted.to_bytes(), 0)
     }
 }

@@ -1,26 +1,24 @@
 //! Clearing away what is expired, damaged or left over.
 
 mod guard;
-pub(super) mod hint;
 
-use std::{ops::ControlFlow, os::fd::AsFd, time::Instant};
+use std::{ops::ControlFlow, os::fd::AsFd, sync::atomic::Ordering, time::Instant};
 
-use session_core::{ErrorKind, Result, SessionId, Timestamp};
+use session_core::{ErrorKind, PrincipalTag, Record, Result, SessionId, Timestamp};
 
 pub(super) use self::guard::Guard;
-use super::{
-    Store, Tree,
-    read::{Buffer, record},
-};
+use super::{Store, read::Buffer};
 use crate::{
-    SweepProgress,
+    SweepProgress, dates,
     error::{During, Try, TryError},
-    names::{Name, Named, Shard, parse_entry},
-    slots::Parsed,
-    syscalls::{Errno, Moment, Open, Syscalls, WaitMode},
+    names::{Name, Named, Shard, Tree, parse_entry},
+    syscalls::{Errno, Open, Syscalls, WaitMode},
 };
 
 /// How far a sweep of the whole folder has come.
+///
+/// The first of a process looks into every file, of whatever date: in a copy of the folder that was
+/// made while it was written to, or after a loss of power, a session may be missing in the index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
     tree: Tree,
@@ -77,6 +75,7 @@ impl<C: Syscalls> Store<C> {
                 self.sweep_shard(pass.tree, shard, now, progress, &mut names, stop)?;
             }
             if !pass.advance() {
+                self.looked_into_all.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
             if names >= STEP_NAMES || stop() {
@@ -84,6 +83,12 @@ impl<C: Syscalls> Store<C> {
             }
         }
         Ok(true)
+    }
+
+    /// As after a sweep of the whole folder.
+    #[cfg(test)]
+    pub(crate) fn looked_into_all(&self) {
+        self.looked_into_all.store(true, Ordering::Relaxed);
     }
 
     /// Sweeps these shards alone, where a whole pass would be thousands of calls that have nothing
@@ -106,35 +111,17 @@ impl<C: Syscalls> Store<C> {
         names: &mut u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let parent = self.tree(tree);
-        let name = shard.name();
-        let folder = match self.sys.open(parent, name.as_str(), Open::Folder, WaitMode::Blocking) {
-            Ok(folder) => folder,
-            Err(Errno::NOENT) => return self.absent(),
-            // One folder that cannot be read, or something else in its place, keeps nobody from
-            // the rest.
-            Err(errno) => {
-                progress.unreadable_folders += 1;
-                tracing::debug!(%errno, "a folder was passed over by the sweep");
-                return Ok(());
-            }
-        };
+        let before = *names;
         let mut each = |name: &[u8]| {
             *names += 1;
             let swept = match tree {
                 Tree::Records => match Named::parse(shard, name) {
-                    Some(Named::Record(id)) => {
-                        let modified = self.modified(folder.as_fd(), name);
-                        self.sweep_record(&id, modified, now, progress)
-                    }
+                    Some(Named::Record(id)) => self.sweep_record(&id, now, progress),
                     Some(Named::New(id)) => self.sweep_unfinished(&id),
                     None => Ok(()),
                 },
                 Tree::Principals => match parse_entry(shard, name) {
-                    Some((tag, id)) => {
-                        let modified = self.modified(folder.as_fd(), name);
-                        self.sweep_entry(&tag, &id, modified, now)
-                    }
+                    Some((tag, id)) => self.sweep_entry(&tag, &id, now),
                     None => Ok(()),
                 },
             };
@@ -145,106 +132,88 @@ impl<C: Syscalls> Store<C> {
                 Err(TryError::Failed(error)) if error.kind() == ErrorKind::Contended => {
                     progress.left += 1;
                 }
-                Err(TryError::Failed(error)) => {
+                Err(error) => {
+                    let error = error.into_error();
                     progress.unreadable += 1;
                     tracing::debug!(%error, "a file was passed over by the sweep");
                 }
             }
             if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        if let Err(errno) = self.sys.list(folder.as_fd(), &mut each) {
-            progress.unreadable_folders += 1;
-            tracing::debug!(%errno, "a folder was not read to its end by the sweep");
+        let path = Name::shard(tree, shard);
+        match self.folder.list(path.as_str(), &mut each) {
+            Ok(()) if *names == before => self.folder.drop_empty(&path),
+            Ok(()) => {}
+            Err(Errno::NOENT) => self.folder.absent()?,
+            // One folder that cannot be read, or something else in its place, keeps nobody from
+            // the rest.
+            Err(errno) => {
+                progress.unreadable_folders += 1;
+                tracing::debug!(%errno, "a folder was passed over by the sweep");
+            }
         }
         Ok(())
     }
 
-    /// When a regular file was modified; `None` for whatever else has the name.
-    fn modified(&self, folder: std::os::fd::BorrowedFd<'_>, name: &[u8]) -> Option<Moment> {
-        let name = std::str::from_utf8(name).ok()?;
-        let stat = self.sys.stat_name(folder, name).ok()?;
-        stat.regular.then_some(stat.modified)
+    /// Whether a session, or its entry, goes on by the date of its file; nothing for what is not a
+    /// file.
+    fn goes_on(&self, name: &Name, now: Timestamp) -> Option<bool> {
+        let stat = self.folder.stat_name(name).ok().filter(|stat| stat.regular)?;
+        Some(self.looked_into_all.load(Ordering::Relaxed) && dates::end(stat.modified) > now)
     }
 
     fn sweep_record(
         &self,
         id: &SessionId,
-        modified: Option<Moment>,
         now: Timestamp,
         progress: &mut SweepProgress,
     ) -> Try<()> {
-        let Some(modified) = modified else { return Ok(()) };
+        let Some(goes_on) = self.goes_on(&Name::record(id), now) else { return Ok(()) };
         progress.scanned += 1;
-        if hint::read(modified).is_some_and(|hint| hint > now) {
+        if goes_on {
             progress.left += 1;
             return Ok(());
         }
-        let Some(locked) = self.lock_until(id, Open::Write, WaitMode::Blocking, Instant::now())?
-        else {
+        let wait = WaitMode::Blocking;
+        let Some(locked) = self.lock_until(id, Open::Write, wait, Instant::now())? else {
             return Ok(());
         };
         let mut buffer = Buffer::new();
-        match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
-            Parsed::Blank => self.discard(id, None)?,
-            Parsed::Foreign | Parsed::Future => progress.unreadable += 1,
-            Parsed::Damaged | Parsed::Larger(_) => self.sweep_damaged(id, &locked, progress)?,
-            Parsed::Whole(view) => match record(id, &view) {
-                Ok(record) if record.is_expired(now) => {
-                    self.discard(id, record.principal_tag().as_ref())?;
-                    progress.removed += 1;
-                    progress.bytes += record.encoded_len() as u64;
+        match locked.held(id, &mut buffer, wait) {
+            Ok(None) => self.discard(id, None)?,
+            Ok(Some((record, _))) if record.is_expired(now) => {
+                self.discard(id, record.principal_tag().as_ref())?;
+                progress.removed += 1;
+                progress.bytes += record.encoded_len() as u64;
+            }
+            Ok(Some((record, _))) => {
+                progress.left += 1;
+                if let Some(tag) = record.principal_tag() {
+                    self.mend_entry(&tag, id)?;
                 }
-                Ok(record) => {
-                    progress.left += 1;
-                    if let Some(tag) = record.principal_tag() {
-                        self.mend_entry(&tag, id)?;
-                    }
-                    let hint = hint::write(record.expires_at(), now);
-                    self.sys
-                        .set_modified(locked.file.as_fd(), hint)
-                        .during("leaving a hint for the next sweep")?;
-                }
-                Err(TryError::Failed(error)) if error.kind() == ErrorKind::Corrupt => {
-                    self.sweep_damaged(id, &locked, progress)?;
-                }
-                Err(_) => progress.unreadable += 1,
-            },
+                locked.date_again(&record);
+            }
+            Err(TryError::Damaged) => {
+                self.set_aside(id, &locked)?;
+                progress.damaged += 1;
+            }
+            Err(error) => return Err(error),
         }
-        Ok(())
-    }
-
-    fn sweep_damaged(
-        &self,
-        id: &SessionId,
-        locked: &super::locked::Locked<'_>,
-        progress: &mut SweepProgress,
-    ) -> Result<()> {
-        self.set_aside(id, locked)?;
-        progress.damaged += 1;
         Ok(())
     }
 
     /// Clears away the larger file that a process died over.
     fn sweep_unfinished(&self, id: &SessionId) -> Try<()> {
-        self.with_lock(id, |_| {
-            let name = Name::new_record(id);
-            match self.sys.unlink(self.records.as_fd(), name.as_str()) {
-                Ok(()) | Err(Errno::NOENT) => Ok(()),
-                Err(errno) => Err(errno).during("removing an unfinished file")?,
-            }
+        self.with_lock(id, |_| match self.folder.unlink(&Name::new_record(id)) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno).during("removing an unfinished file")?,
         })
     }
 
     /// Clears away an entry of the index whose record is gone or belongs to someone else by now.
-    fn sweep_entry(
-        &self,
-        tag: &session_core::PrincipalTag,
-        id: &SessionId,
-        modified: Option<Moment>,
-        now: Timestamp,
-    ) -> Try<()> {
-        let Some(modified) = modified else { return Ok(()) };
-        if hint::read(modified).is_some_and(|hint| hint > now) {
+    fn sweep_entry(&self, tag: &PrincipalTag, id: &SessionId, now: Timestamp) -> Try<()> {
+        let name = Name::entry(tag, id);
+        if self.goes_on(&name, now) != Some(false) {
             return Ok(());
         }
         self.with_lock(id, |record| {
@@ -252,36 +221,31 @@ impl<C: Syscalls> Store<C> {
                 self.drop_entry(tag, id);
                 return Ok(());
             };
-            let name = Name::entry(tag, id);
             let entry = self
-                .sys
-                .open(self.principals.as_fd(), name.as_str(), Open::Write, WaitMode::Blocking)
+                .folder
+                .open(name.as_str(), Open::Write, WaitMode::Blocking)
                 .during("opening an entry of the index")?;
-            let hint = hint::write(record.deadline(), now);
-            Ok(self.sys.set_modified(entry.as_fd(), hint).during("leaving a hint")?)
+            let date = dates::date(record.deadline(), record.version());
+            Ok(self.folder.set_modified(entry.as_fd(), date).during("dating an entry")?)
         })
     }
 
     /// Runs `work` while nobody changes `id`, also if it has no file: then one is made to have
     /// something to lock.
-    fn with_lock(
-        &self,
-        id: &SessionId,
-        work: impl FnOnce(Option<session_core::Record>) -> Try<()>,
-    ) -> Try<()> {
-        let Some(locked) = self.lock_until(id, Open::Create, WaitMode::Blocking, Instant::now())?
-        else {
+    fn with_lock(&self, id: &SessionId, work: impl FnOnce(Option<Record>) -> Try<()>) -> Try<()> {
+        let wait = WaitMode::Blocking;
+        let Some(locked) = self.lock_until(id, Open::Create, wait, Instant::now())? else {
             return Ok(());
         };
         let mut buffer = Buffer::new();
-        match self.read(locked.file.as_fd(), &mut buffer, WaitMode::Blocking)? {
-            Parsed::Whole(view) => work(Some(record(id, &view)?)),
-            Parsed::Blank => {
+        match locked.held(id, &mut buffer, wait) {
+            Ok(Some((record, _))) => work(Some(record)),
+            Ok(None) => {
                 work(None)?;
                 Ok(self.discard(id, None)?)
             }
             // What is in the place of the record decides nothing about what points to it.
-            _ => Ok(()),
+            Err(_) => Ok(()),
         }
     }
 }

@@ -1,32 +1,55 @@
 //! The real system calls.
 
+#[cfg(target_os = "linux")]
+mod linux;
+
 use std::{
     ops::ControlFlow,
     os::fd::{BorrowedFd, OwnedFd},
 };
 
 use rustix::{
-    fs::{self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps},
+    fs::{
+        self, AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RawMode, Timespec,
+        Timestamps, Uid,
+    },
     io::retry_on_intr,
 };
 
-use crate::syscalls::{Errno, Moment, Open, Stat, Syscalls, WaitMode};
+use crate::syscalls::{Errno, FileSystem, Moment, Open, Stat, Syscalls, WaitMode};
 
 /// The operating system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NativeSyscalls {
-    /// Linux answers from memory alone when asked to, and tells by which clock it dates files.
+    /// It answers from memory alone when asked to, and tells by which clock it dates files.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there it changes nothing"))]
-    linux: bool,
+    linux: Option<Linux>,
+}
+
+/// Which of the calls that no other system has are made.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there are none"))]
+struct Linux {
+    open_cached: bool,
+    read_cached: bool,
+    /// Files are dated ahead, to the end of their session: to `relatime` each of them always
+    /// changed since it was last read, and every read would write its inode.
+    without_access_times: bool,
 }
 
 impl NativeSyscalls {
     /// With all it can do.
-    pub(crate) const NATIVE: Self = Self { linux: cfg!(target_os = "linux") };
+    pub(crate) const NATIVE: Self = Self {
+        linux: if cfg!(target_os = "linux") {
+            Some(Linux { open_cached: true, read_cached: true, without_access_times: true })
+        } else {
+            None
+        },
+    };
 
     /// As any other Unix: every call that may wait does.
     #[cfg(test)]
-    pub(crate) const PORTABLE: Self = Self { linux: false };
+    pub(crate) const PORTABLE: Self = Self { linux: None };
 }
 
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -47,21 +70,45 @@ fn flags(how: Open) -> (OFlags, Mode) {
 }
 
 impl Syscalls for NativeSyscalls {
+    fn try_optional(&mut self, folder: BorrowedFd<'_>, path: &str) {
+        #[cfg(target_os = "linux")]
+        if let Some(linux) = &mut self.linux {
+            *linux = linux::that_work(folder, path);
+        }
+        let _ = (folder, path);
+    }
+
     fn now(&self) -> Option<Moment> {
         #[cfg(target_os = "linux")]
-        if self.linux {
+        if self.linux.is_some() {
             return Some(linux::now());
         }
         None
     }
 
-    fn tells_changes(&self, folder: BorrowedFd<'_>) -> bool {
+    fn kind(&self, folder: BorrowedFd<'_>) -> FileSystem {
         #[cfg(target_os = "linux")]
-        if self.linux {
-            return linux::is_local(folder);
+        if self.linux.is_some() {
+            return linux::kind(folder);
         }
         let _ = folder;
-        false
+        FileSystem::Unknown
+    }
+
+    fn is_mount(&self, folder: BorrowedFd<'_>) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Some(is_mount) = linux::is_mount(folder) {
+            return is_mount;
+        }
+        // Misses a folder that is mounted from elsewhere in the same file system.
+        let parent = fs::statat(folder, "..", AtFlags::empty()).map(stat);
+        let device = |stat: Stat| stat.inode.0;
+        parent.map(device) != fs::fstat(folder).map(stat).map(device)
+    }
+
+    fn files_left(&self, folder: BorrowedFd<'_>) -> Option<u64> {
+        let counts = fs::fstatvfs(folder).ok()?;
+        (counts.f_files > 0).then_some(counts.f_favail)
     }
 
     fn open(
@@ -72,19 +119,14 @@ impl Syscalls for NativeSyscalls {
         wait: WaitMode,
     ) -> Result<OwnedFd, Errno> {
         let (flags, mode) = flags(how);
-        if wait == WaitMode::Blocking {
-            let open = |flags| retry_on_intr(|| fs::openat(folder, path, flags, mode));
-            #[cfg(target_os = "linux")]
-            if self.linux && how != Open::Folder {
-                return linux::without_access_times(flags, open);
-            }
-            return open(flags);
-        }
         #[cfg(target_os = "linux")]
-        if self.linux {
-            return linux::open_cached(folder, path, flags);
+        if let Some(linux) = self.linux {
+            return linux::open(folder, path, (flags, mode), wait, linux);
         }
-        Err(Errno::AGAIN)
+        match wait {
+            WaitMode::Inline => Err(Errno::AGAIN),
+            WaitMode::Blocking => retry_on_intr(|| fs::openat(folder, path, flags, mode)),
+        }
     }
 
     fn read(
@@ -96,7 +138,7 @@ impl Syscalls for NativeSyscalls {
     ) -> Result<usize, Errno> {
         if wait == WaitMode::Inline {
             #[cfg(target_os = "linux")]
-            if self.linux {
+            if self.linux.is_some_and(|linux| linux.read_cached) {
                 return linux::read_cached(file, buffer, at);
             }
             return Err(Errno::AGAIN);
@@ -148,6 +190,18 @@ impl Syscalls for NativeSyscalls {
         fs::mkdirat(folder, path, FOLDER)
     }
 
+    fn remove_folder(&self, folder: BorrowedFd<'_>, path: &str) -> Result<(), Errno> {
+        fs::unlinkat(folder, path, AtFlags::REMOVEDIR)
+    }
+
+    fn set_mode(&self, file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
+        fs::fchmod(file, Mode::from_raw_mode(mode as RawMode))
+    }
+
+    fn set_owner(&self, file: BorrowedFd<'_>, owner: u32, group: u32) -> Result<(), Errno> {
+        fs::fchown(file, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)))
+    }
+
     fn sync_data(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         sync_data(file)
     }
@@ -192,89 +246,9 @@ fn stat(stat: fs::Stat) -> Stat {
         len: stat.st_size as u64,
         mode: stat.st_mode as u32 & 0o7777,
         owner: stat.st_uid as u32,
+        group: stat.st_gid as u32,
         modified: Moment { seconds: stat.st_mtime as i64, nanos: stat.st_mtime_nsec as u32 },
         changed: Moment { seconds: stat.st_ctime as i64, nanos: stat.st_ctime_nsec as u32 },
-    }
-}
-
-/// What no other system has.
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::os::fd::{BorrowedFd, OwnedFd};
-
-    use rustix::{
-        fs::{self, Mode, OFlags, ResolveFlags},
-        io::{IoSliceMut, ReadWriteFlags, preadv2},
-        time::{ClockId, clock_gettime},
-    };
-
-    use crate::syscalls::{Errno, Moment};
-
-    /// By the clock of the last tick: the kernel dates changes with it, or with a finer one.
-    pub(super) fn now() -> Moment {
-        let now = clock_gettime(ClockId::RealtimeCoarse);
-        Moment { seconds: now.tv_sec, nanos: u32::try_from(now.tv_nsec).unwrap_or_default() }
-    }
-
-    /// File systems that keep the times of files in this machine's memory and take them from its
-    /// clock: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, and overlayfs on one of them. Numbers of
-    /// linux/magic.h.
-    const LOCAL: [u32; 6] =
-        [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630];
-
-    pub(super) fn is_local(folder: BorrowedFd<'_>) -> bool {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the number has 32 bits, in a word whose size and sign differ between processors"
-        )]
-        let kind = |stat: fs::StatFs| stat.f_type as u32;
-        fs::fstatfs(folder).map(kind).is_ok_and(|kind| LOCAL.contains(&kind))
-    }
-
-    /// Opens a file so that reading it leaves no trace, if the system lets this user.
-    ///
-    /// `relatime`, the default of mounts, spares the access time of what was read since it last
-    /// changed. A session's file is dated ahead, to its end: to the kernel it always changed since,
-    /// and each read would write its inode.
-    pub(super) fn without_access_times(
-        flags: OFlags,
-        open: impl Fn(OFlags) -> Result<OwnedFd, Errno>,
-    ) -> Result<OwnedFd, Errno> {
-        match open(flags | OFlags::NOATIME) {
-            // It is for the owner of a file, and for root.
-            Err(Errno::PERM) => open(flags),
-            result => result,
-        }
-    }
-
-    /// Opens what is in the cache of names, or says `AGAIN`.
-    pub(super) fn open_cached(
-        folder: BorrowedFd<'_>,
-        path: &str,
-        flags: OFlags,
-    ) -> Result<OwnedFd, Errno> {
-        let resolve = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let open = |flags| fs::openat2(folder, path, flags, Mode::empty(), resolve);
-        without_access_times(flags, open).map_err(|error| match error {
-            // An old kernel, or a sandbox that does not know the call.
-            Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::INTR => Errno::AGAIN,
-            error => error,
-        })
-    }
-
-    /// Reads what is in the page cache, or says `AGAIN`: also when only a part is there.
-    pub(super) fn read_cached(
-        file: BorrowedFd<'_>,
-        buffer: &mut [u8],
-        at: u64,
-    ) -> Result<usize, Errno> {
-        let mut buffers = [IoSliceMut::new(buffer)];
-        preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT).map_err(|error| match error {
-            // The file system cannot tell, or the kernel is old.
-            Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR => Errno::AGAIN,
-            error => error,
-        })
     }
 }
 
@@ -293,10 +267,10 @@ fn sync_data(file: BorrowedFd<'_>) -> Result<(), Errno> {
 mod tests {
     use std::{fs::File, os::fd::AsFd as _};
 
-    use rustix::fs::{Mode, OFlags, fcntl_getfl, openat};
+    use rustix::fs::{OFlags, fcntl_getfl};
 
-    use super::{NativeSyscalls, linux};
-    use crate::syscalls::{Errno, Open, Syscalls as _, WaitMode};
+    use super::NativeSyscalls;
+    use crate::syscalls::{Open, Syscalls as _, WaitMode};
 
     /// Whatever the mount does with access times.
     #[test]
@@ -311,18 +285,5 @@ mod tests {
                 assert!(flags.contains(OFlags::NOATIME), "{how:?}, {wait:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_file_of_another_owner_is_opened_as_any_other() {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        let root = File::open(folder.path()).expect("the folder");
-        let opened = linux::without_access_times(OFlags::RDONLY, |flags| {
-            if flags.contains(OFlags::NOATIME) {
-                return Err(Errno::PERM);
-            }
-            openat(&root, ".", flags, Mode::empty())
-        });
-        assert!(opened.is_ok(), "{opened:?}");
     }
 }
