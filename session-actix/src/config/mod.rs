@@ -284,9 +284,9 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
     /// # Errors
     ///
     /// [`ErrorKind::Config`], with what to change: a cookie that browsers would drop (`__Host-`
-    /// with a domain, `SameSite=None` or `Partitioned` without `Secure`, a top-level domain); a name,
-    /// path or domain that cannot be written; a skip path that is none; a time limit or cap of
-    /// zero; a [named](Self::named) middleware without a cookie of its own; and what
+    /// with a domain, `SameSite=None` or `Partitioned` without `Secure`, a top-level domain); a
+    /// name, path or domain that cannot be written; a skip path that is none; a time limit or cap
+    /// of zero; a [named](Self::named) middleware without a cookie of its own; and what
     /// [`SessionInterface`](session_core::SessionInterfaceBuilder::build) refuses.
     pub fn build(self) -> Result<SessionMiddleware<N>> {
         let default = if self.attributes.secure { "__Host-sid" } else { "sid" };
