@@ -1,6 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(any(feature = "v0_10", feature = "v0_11")),
+    allow(dead_code, unused_imports, unused_macros, reason = "there is no trait to implement")
+)]
 
-mod settings;
+mod builder;
 mod store;
+mod traits;
 
-pub use self::store::ManagerStore;
+pub use self::{builder::ManagerStoreBuilder, store::ManagerStore};

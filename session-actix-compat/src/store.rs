@@ -1,20 +1,16 @@
 //! `ManagerStore`: a session manager, as actix-session wants its stores.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
-use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use serde::{Serialize, de::DeserializeOwned};
 use session_core::{
-    Clock, CookieAction, Error, ErrorKind, KeyRing, ManagedSession, Observer, Result, Saved,
-    SessionManager,
+    CookieAction, Error, ErrorKind, KeyRing, ManagedSession, Result, Saved, SessionManager,
 };
 
-use crate::settings::Settings;
+use crate::builder::{Interfaces, ManagerStoreBuilder};
 
 /// The value of the session that is all of actix-session's state.
 const STATE: &str = "state";
-
-/// What actix-session keeps: JSON under names.
-type State = HashMap<String, String>;
 
 /// Keeps the sessions of actix-session in any [`SessionManager`].
 ///
@@ -31,7 +27,7 @@ type State = HashMap<String, String>;
 /// - A state is replaced whole. Of several updates at once the last one holds: the trait hands over
 ///   states, not changes, so what the others changed is lost.
 /// - A session ends its time to live after the last update at the latest, and
-///   [`lifetime`](Self::lifetime) after it was saved, however busy it is.
+///   [`lifetime`](ManagerStoreBuilder::lifetime) after it was saved, however busy it is.
 ///
 /// # Errors
 ///
@@ -65,7 +61,7 @@ type State = HashMap<String, String>;
 /// ```
 #[derive(Clone)]
 pub struct ManagerStore {
-    settings: Settings,
+    interfaces: Interfaces,
 }
 
 impl ManagerStore {
@@ -77,130 +73,82 @@ impl ManagerStore {
     ///
     /// [`ErrorKind::Config`] if a key is twice in the ring, or the ring too long.
     pub fn new(manager: impl SessionManager, keys: impl Into<KeyRing>) -> Result<Self> {
-        let settings = Settings::new(manager, keys.into());
-        settings.interface(None)?;
-        Ok(Self { settings: settings.changed() })
+        Self::builder(manager, keys).build()
     }
 
-    /// How long a session lasts after it was saved, however busy it is: 31 days unless set.
-    ///
-    /// A login of actix-identity saves a new one. A time to live that is longer counts as this one.
-    #[must_use]
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.settings.lifetime = lifetime;
-        Self { settings: self.settings.changed() }
+    /// Starts with a manager to keep sessions in, and the keys as [`new`](Self::new) takes them.
+    pub fn builder(manager: impl SessionManager, keys: impl Into<KeyRing>) -> ManagerStoreBuilder {
+        ManagerStoreBuilder::new(manager, keys.into())
     }
 
-    /// The most bytes a state may have: 64 KiB unless set.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.settings.max_bytes = Some(bytes);
-        Self { settings: self.settings.changed() }
+    pub(crate) fn new_with(interfaces: Interfaces) -> Self {
+        Self { interfaces }
     }
 
-    /// The clock sessions expire by; give the manager the same.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.settings.clock = clock;
-        Self { settings: self.settings.changed() }
+    async fn open(&self, key: &str, ttl: Option<Duration>) -> Result<ManagedSession> {
+        self.interfaces.get(ttl)?.open([key.as_bytes()]).await
     }
 
-    /// Whom to tell of every [`Event`](session_core::Event).
-    #[must_use]
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.settings.observer = Some(observer);
-        Self { settings: self.settings.changed() }
+    /// The session under `key`; its state can be [read](state_of) as it was written.
+    pub(crate) async fn find(&self, key: &str) -> Result<ManagedSession> {
+        self.open(key, None).await
     }
 
-    async fn open(&self, key: &SessionKey, ttl: Option<Duration>) -> Result<ManagedSession> {
-        self.settings.interface(ttl)?.open([key.as_ref().as_bytes()]).await
-    }
-
-    async fn create(&self, state: State, ttl: Duration) -> Result<SessionKey> {
-        let session = self.settings.interface(Some(ttl))?.open([]).await?;
-        session.insert(STATE, &state)?;
+    /// Returns the key of a new session.
+    pub(crate) async fn create(&self, state: &impl Serialize, ttl: Duration) -> Result<String> {
+        let session = self.interfaces.get(Some(ttl))?.open([]).await?;
+        session.insert(STATE, state)?;
         match session.finish().await?.cookie {
-            CookieAction::Set(cookie) => key_of(cookie.value()),
+            CookieAction::Set(cookie) => Ok(cookie.value().to_owned()),
             _ => Err(gone()),
         }
     }
 
-    async fn replace(&self, key: SessionKey, state: State, ttl: Duration) -> Result<SessionKey> {
-        let session = self.open(&key, Some(ttl)).await?;
+    /// Returns the key that takes the place of `key`, if one does: it was signed with a secret that
+    /// has been replaced.
+    pub(crate) async fn replace(
+        &self,
+        key: &str,
+        state: &impl Serialize,
+        ttl: Duration,
+    ) -> Result<Option<String>> {
+        let session = self.open(key, Some(ttl)).await?;
         if session.is_new() {
             return Err(gone());
         }
-        session.insert(STATE, &state)?;
+        session.insert(STATE, state)?;
         let finished = session.finish().await?;
         match (finished.saved, finished.cookie) {
             (Saved::Gone, _) | (_, CookieAction::Remove) => Err(gone()),
-            // The key was signed with a secret that has been replaced.
-            (_, CookieAction::Set(cookie)) => key_of(cookie.value()),
-            (_, CookieAction::Keep) => Ok(key),
+            (_, CookieAction::Set(cookie)) => Ok(Some(cookie.value().to_owned())),
+            (_, CookieAction::Keep) => Ok(None),
         }
     }
 
-    async fn extend(&self, key: &SessionKey, ttl: Duration) -> Result<()> {
+    pub(crate) async fn extend(&self, key: &str, ttl: Duration) -> Result<()> {
         let session = self.open(key, Some(ttl)).await?;
         if !session.is_new() {
             let _ended_meanwhile_is_ended = session.finish().await?;
         }
         Ok(())
     }
-}
 
-impl SessionStore for ManagerStore {
-    async fn load(&self, key: &SessionKey) -> std::result::Result<Option<State>, LoadError> {
-        let session = self.open(key, None).await;
-        let session = session.map_err(|error| LoadError::Other(error.into()))?;
-        session.get(STATE).map_err(|error| LoadError::Deserialization(error.into()))
-    }
-
-    async fn save(&self, state: State, ttl: &Ttl) -> std::result::Result<SessionKey, SaveError> {
-        let saved = self.create(state, duration(ttl)).await;
-        saved.map_err(|error| SaveError::Other(error.into()))
-    }
-
-    async fn update(
-        &self,
-        key: SessionKey,
-        state: State,
-        ttl: &Ttl,
-    ) -> std::result::Result<SessionKey, UpdateError> {
-        let updated = self.replace(key, state, duration(ttl)).await;
-        updated.map_err(|error| UpdateError::Other(error.into()))
-    }
-
-    async fn update_ttl(&self, key: &SessionKey, ttl: &Ttl) -> std::result::Result<(), Other> {
-        Ok(self.extend(key, duration(ttl)).await?)
-    }
-
-    async fn delete(&self, key: &SessionKey) -> std::result::Result<(), Other> {
-        Ok(self.open(key, None).await?.destroy().await?)
+    pub(crate) async fn end(&self, key: &str) -> Result<()> {
+        self.open(key, None).await?.destroy().await
     }
 }
 
 impl fmt::Debug for ManagerStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagerStore")
-            .field("lifetime", &self.settings.lifetime)
+            .field("lifetime", &self.interfaces.lifetime())
             .finish_non_exhaustive()
     }
 }
 
-type Ttl = actix_web::cookie::time::Duration;
-type Other = anyhow::Error;
-
-/// Less than nothing is nothing, which the interface refuses.
-fn duration(ttl: &Ttl) -> Duration {
-    Duration::try_from(*ttl).unwrap_or_default()
-}
-
-fn key_of(value: &str) -> Result<SessionKey> {
-    // It is far below the limit of actix-session, 4064 bytes.
-    value.to_owned().try_into().map_err(|_| {
-        Error::new(ErrorKind::Config, "actix-session", "the session key is too long for a cookie")
-    })
+/// The state of `session`; `None` if there is no session.
+pub(crate) fn state_of<T: DeserializeOwned>(session: &ManagedSession) -> Result<Option<T>> {
+    session.get(STATE)
 }
 
 fn gone() -> Error {

@@ -4,6 +4,7 @@
 
 mod example;
 mod identity;
+mod neighbours;
 mod outage;
 mod store;
 mod support;

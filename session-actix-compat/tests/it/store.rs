@@ -3,11 +3,11 @@
 use std::{collections::HashMap, fs, path::Path, time::Duration};
 
 use actix_session::storage::{SessionKey, SessionStore};
-use session_actix_compat::ManagerStore;
-use session_core::{KeyRing, MemorySessionManager, SessionInterface};
+use session_actix_compat::{ManagerStore, ManagerStoreBuilder};
+use session_core::{ErrorKind, KeyRing, MemorySessionManager, SessionInterface};
 use session_fs::FileBackedSessionManager;
 
-use crate::support::{HOUR, key, load, state, store};
+use crate::support::{HOUR, builder, key, load, state, store};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -77,8 +77,8 @@ async fn a_session_ends_when_its_time_to_live_is_over() {
 
 #[actix_web::test]
 async fn a_session_ends_with_its_lifetime_however_busy_it_is() {
-    let (store, clock) = store();
-    let store = store.lifetime(seconds(5000));
+    let (builder, clock) = builder();
+    let store = builder.lifetime(seconds(5000)).build().unwrap();
     let key = store.save(state("ada"), &(HOUR * 24)).await.unwrap();
     clock.advance(seconds(4999));
     store.update_ttl(&key, &HOUR).await.unwrap();
@@ -113,6 +113,40 @@ async fn a_key_that_was_not_given_out_here_is_unknown() {
     let other = ManagerStore::new(manager, key(1)).unwrap();
     assert_eq!(load(&other, &given).await, None);
     assert!(load(&store, &given).await.is_some());
+}
+
+#[actix_web::test]
+async fn a_key_of_one_realm_is_unknown_in_another() {
+    let manager = std::sync::Arc::new(MemorySessionManager::new());
+    let of = |realm: Option<&str>| {
+        let builder = ManagerStore::builder(manager.clone(), key(0));
+        realm.map_or(ManagerStore::new(manager.clone(), key(0)), |it| builder.realm(it).build())
+    };
+    let (shop, blog, none) = (of(Some("shop")), of(Some("blog")), of(None));
+    let (shop, blog, none) = (shop.unwrap(), blog.unwrap(), none.unwrap());
+    let given = shop.save(state("ada"), &HOUR).await.unwrap();
+    assert_eq!(load(&shop, &given).await.as_deref(), Some("ada"));
+    for other in [blog, none] {
+        assert_eq!(load(&other, &given).await, None);
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_when_the_store_is_built() {
+    let refused = |set: fn(ManagerStoreBuilder) -> ManagerStoreBuilder| {
+        let error = set(builder().0).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        error.to_string()
+    };
+    let said = refused(|it| it.lifetime(Duration::ZERO));
+    assert!(said.contains("the lifetime is less than a second"), "{said}");
+    for set in [(|it| it.max_bytes(0)) as fn(ManagerStoreBuilder) -> ManagerStoreBuilder, |it| {
+        it.max_bytes(2 << 20)
+    }] {
+        assert!(refused(set).contains("size limit"));
+    }
+    let one = builder().0.lifetime(seconds(1)).build().unwrap();
+    assert!(format!("{one:?}").contains("1s"));
 }
 
 #[actix_web::test]
@@ -174,8 +208,7 @@ async fn of_updates_at_once_one_state_is_kept_whole() {
 
 #[actix_web::test]
 async fn a_state_beyond_the_limit_is_refused_and_the_one_before_kept() {
-    let (store, _) = store();
-    let store = store.max_bytes(1000);
+    let store = builder().0.max_bytes(1000).build().unwrap();
     let key = store.save(state("ada"), &HOUR).await.unwrap();
     let text = key.as_ref().to_owned();
     assert!(store.update(key, state(&"x".repeat(1000)), &HOUR).await.is_err());
