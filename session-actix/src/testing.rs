@@ -36,6 +36,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A session that expires, with one clock for the middleware and its manager, and without waiting:
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use session_actix::{Result, SessionMiddleware, testing::Visitor};
+//! use session_core::{ManualClock, MemorySessionManager, SigningKey};
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<()> {
+//! let clock = Arc::new(ManualClock::default());
+//! let manager = MemorySessionManager::with_clock(clock.clone());
+//! let sessions = SessionMiddleware::builder(manager, SigningKey::generate()?)
+//!     .idle_timeout(Duration::from_secs(600))
+//!     .clock(clock.clone())
+//!     .build()?;
+//! let visitor = Visitor::with(&sessions, async |session| session.bind("ada").await).await?;
+//! clock.advance(Duration::from_secs(599));
+//! assert!(!visitor.session(&sessions).await?.is_new());
+//! clock.advance(Duration::from_secs(1));
+//! assert!(visitor.session(&sessions).await?.is_new());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::{fmt, sync::Arc};
 

@@ -1,15 +1,15 @@
 //! What is written to the response.
 
 use actix_web::{
-    App, Error, HttpResponse, ResponseError,
+    App, Error, FromRequest, HttpRequest, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     error::ErrorImATeapot,
     http::{StatusCode, header},
     middleware::{self, Next},
     test, web,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt, future::LocalBoxFuture};
 use serde_json::{Value, json};
 use session_actix::{Result, Session, SessionExt, testing::Visitor};
 use session_core::ErrorKind;
@@ -232,6 +232,80 @@ async fn an_application_answers_errors_of_sessions_with_its_own_page() {
         assert_eq!(headers.get("retry-after").unwrap(), "1", "{path}");
         let body = response.into_body().try_into_bytes().unwrap();
         assert_eq!(body, "<h1>Unavailable</h1>", "{path}");
+    }
+}
+
+/// An extractor of an application, as its author moves it here.
+struct TypedSession(Session);
+
+impl FromRequest for TypedSession {
+    type Error = session_actix::Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        Box::pin(Session::from_request(request, payload).map_ok(Self))
+    }
+}
+
+/// An error of an application that keeps ours.
+#[derive(Debug)]
+struct AppError(session_actix::Error);
+
+impl std::fmt::Display for AppError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for AppError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.0.error_response()
+    }
+}
+
+#[actix_web::test]
+async fn extractors_and_errors_of_an_application_answer_an_outage_as_ours_do() {
+    let manager = Faulty::default();
+    let sessions = sessions(&manager);
+    let log_in = async |session: &Session| session.bind("ada").await;
+    let visitor = Visitor::with(&sessions, log_in).await.unwrap();
+    let interface = sessions.interface().clone();
+    let app = App::new()
+        .wrap(sessions)
+        .route("/extractor", web::get().to(async |session: TypedSession| read(session.0).await))
+        .route(
+            "/error",
+            web::get().to(async |session: Session| {
+                session.update("n", |n: Option<u32>| n.unwrap_or(0) + 1).await.map_err(AppError)?;
+                Ok::<_, Error>("")
+            }),
+        )
+        .route(
+            "/interface",
+            web::get().to(move || {
+                let interface = interface.clone();
+                async move {
+                    interface.revoke_all("ada", None).await?;
+                    ok("")
+                }
+            }),
+        );
+    let app = test::init_service(app).await;
+    for (path, mode) in [
+        ("/extractor", Mode::Fails),
+        ("/error", Mode::FailsToWrite(ErrorKind::Unavailable)),
+        ("/interface", Mode::Fails),
+    ] {
+        for (mode, status) in [(mode, 503), (Mode::Works, 200)] {
+            manager.set(mode);
+            let request = test::TestRequest::with_uri(path).insert_header(visitor.cookie());
+            let response = test::call_service(&app, request.to_request()).await;
+            assert_eq!(response.status(), status, "{path}");
+        }
     }
 }
 

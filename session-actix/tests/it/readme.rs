@@ -1,10 +1,13 @@
 //! The README, followed by somebody who starts a project with it, and with the examples it names.
 
+use testkit::Browser;
+
 use crate::support::Program;
 
 const README: &str = include_str!("../../README.md");
 const LOGIN: &str = include_str!("../../examples/login.rs");
 const FORMS: &str = include_str!("../../examples/forms.rs");
+const POST_BACK: &str = include_str!("../../examples/post_back.rs");
 
 /// The first block of code of a language, as it stands.
 fn block(language: &str) -> &'static str {
@@ -68,8 +71,42 @@ fn the_example_of_forms_takes_a_form_once_and_shows_its_message_once() {
     assert!(!page.contains("placed"), "{page}");
 }
 
+#[test]
+fn the_example_of_a_post_from_another_site_leaves_the_visitor_his_session() {
+    let dependencies = format!(
+        "{}getrandom = \"0.4\"\nserde = {{ version = \"1\", features = [\"derive\"] }}\n",
+        block("toml")
+    );
+    let program = Program::start("post-back", &dependencies, POST_BACK);
+    let mut visitor = program.browser();
+    assert_eq!(visitor.get("/thanks").body, "orders: 0\n");
+    let mut away = Browser { name: "__Host-away", ..program.browser() };
+    let page = away.get("/pay");
+    assert!(page.header("set-cookie").unwrap().ends_with("; Secure; HttpOnly; SameSite=None"));
+    let answer = format!("state={}", token(&page.body));
+    assert_eq!(away.form("/paid", "state=guess").status, 403);
+    // It comes without the visitor's cookie, and sets none.
+    let back = away.form("/paid", &answer);
+    assert_eq!((back.status, back.header("location")), (303, Some("/thanks")));
+    assert_eq!(back.header("set-cookie"), None);
+    assert_eq!(away.form("/paid", &answer).status, 403, "a second time");
+    let cookies = format!(
+        "__Host-sid={}; __Host-away={}",
+        visitor.cookie.as_ref().unwrap(),
+        away.cookie.unwrap()
+    );
+    for _ in 0..2 {
+        let thanks = visitor.send_with("GET", "/thanks", cookies.as_bytes(), "");
+        assert_eq!(thanks.body, "orders: 1\n");
+    }
+}
+
 /// The fields of the form on a page.
 fn order(page: &str) -> String {
+    format!("token={}", token(page))
+}
+
+fn token(page: &str) -> &str {
     let token = page.split("value=").nth(1).and_then(|rest| rest.split('>').next());
-    format!("token={}", token.expect("a form with a token"))
+    token.expect("a form with a token")
 }
