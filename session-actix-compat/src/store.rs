@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::{
-    CookieAction, Error, ErrorKind, KeyRing, ManagedSession, Result, Saved, SessionManager,
+    CookieAction, Error, ErrorKind, KeyRing, ManagedSession, Result, SessionManager,
 };
 
 use crate::builder::{Interfaces, ManagerStoreBuilder};
@@ -118,10 +118,10 @@ impl ManagerStore {
         }
         session.insert(STATE, state)?;
         let finished = session.finish().await?;
-        match (finished.saved, finished.cookie) {
-            (Saved::Gone, _) | (_, CookieAction::Remove) => Err(gone()),
-            (_, CookieAction::Set(cookie)) => Ok(Some(cookie.value().to_owned())),
-            (_, CookieAction::Keep) => Ok(None),
+        match finished.cookie {
+            CookieAction::Remove => Err(gone()),
+            CookieAction::Set(cookie) => Ok(Some(cookie.value().to_owned())),
+            CookieAction::Keep => Ok(None),
         }
     }
 

@@ -61,7 +61,6 @@ mod error;
 mod extract;
 mod headers;
 mod http;
-mod key;
 mod middleware;
 mod session;
 mod slot;
@@ -72,7 +71,7 @@ pub use self::{
     config::SessionMiddlewareBuilder,
     error::{Error, Result},
     extract::{OpenedSession, Opening, SessionExt},
-    key::{AsKey, Key},
     middleware::{Main, SessionMiddleware, SessionService},
     session::Session,
 };
+pub use session_core::{AsKey, Key, KeyName};

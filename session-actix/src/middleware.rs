@@ -15,7 +15,7 @@ use actix_web::{
     http::header::{COOKIE, HeaderMap, HeaderValue},
 };
 use futures_util::future::LocalBoxFuture;
-use session_core::{ErrorKind, KeyRing, Saved, SessionId, SessionInterface, SessionManager};
+use session_core::{ErrorKind, KeyRing, SessionId, SessionInterface, SessionManager};
 
 use crate::{
     Error, Result, SessionMiddlewareBuilder, error, headers,
@@ -238,7 +238,6 @@ async fn end<B>(slot: &Slot, answer: Answer<B>) -> Answer<EitherBody<B>> {
 async fn finish(slot: &Slot) -> (Option<HeaderValue>, Result<()>) {
     let Some(session) = slot.to_be_saved() else { return (None, Ok(())) };
     let (action, saved) = match session.finish().await {
-        Ok(finished) if finished.saved == Saved::Gone => (finished.cookie, Err(Error::gone())),
         Ok(finished) => (finished.cookie, Ok(())),
         Err(error) => (session.take_cookie(), Err(error.into())),
     };

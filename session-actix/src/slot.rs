@@ -11,7 +11,7 @@ use std::{
 use actix_web::{
     HttpMessage, HttpResponse, dev::Extensions, http::header::HeaderValue, web::Bytes,
 };
-use session_core::{CookieAction, ErrorKind, ManagedSession, SessionInterface, Verified};
+use session_core::{CookieAction, ErrorKind, ManagedSession, Opening, SessionInterface, Verified};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -111,10 +111,10 @@ impl Slot {
         let fields = fields.into_iter().map(HeaderValue::as_bytes);
         let values = cookie::values(fields, self.shared.set_cookie.name());
         let verified = self.shared.interface.verify(values);
-        match verified.recall() {
-            Some(session) => Ok(self.fill(Some(session))),
-            None => Err(Rc::clone(self.verified.get_or_init(|| Rc::new(verified)))),
+        if let Opening::Ready(session) = verified.open() {
+            return Ok(self.fill(Some(session)));
         }
+        Err(Rc::clone(self.verified.get_or_init(|| Rc::new(verified))))
     }
 
     /// Opens the session with what [`recall`](Self::recall) gave, once for all who ask.

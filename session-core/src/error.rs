@@ -111,6 +111,11 @@ impl error::Error for Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The visitor has cookies of several live sessions, one of them logged in: one may be planted,
+    /// so nothing was stored. Over HTTP this is 409.
+    ///
+    /// Retrying does not help; logging in does, since it ends them all.
+    Ambiguous,
     /// A value could not be encoded, or what is stored under the key is of another type.
     ///
     /// Retrying does not help; nothing was changed.

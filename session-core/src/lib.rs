@@ -67,6 +67,7 @@ mod queue;
 mod random;
 mod record;
 mod session;
+mod timer;
 mod token;
 
 pub use self::{
@@ -78,15 +79,16 @@ pub use self::{
     error::{Error, ErrorKind, Result},
     id::SessionId,
     interface::{
-        CookieAction, IssuedCookie, MaxSessions, SessionHandle, SessionInfo, SessionInterface,
-        SessionInterfaceBuilder, Verified,
+        CookieAction, IssuedCookie, MaxSessions, Opening, SessionHandle, SessionInfo,
+        SessionInterface, SessionInterfaceBuilder, Verified,
     },
     keys::{KeyRing, SigningKey},
     manager::{Expect, Outcome, Removal, SessionManager, Version},
     memory::MemorySessionManager,
     observer::{Event, Fingerprint, Observer, Reason},
     record::{PrincipalTag, Record},
-    session::{Finished, ManagedSession, Saved, Status},
+    session::{AsKey, Finished, Key, KeyName, ManagedSession, Saved, Status},
+    timer::Timer,
 };
 
 // Compiles and runs the example of the README.

@@ -22,14 +22,24 @@ use crate::{
 pub enum Event {
     /// A session was stored for the first time (`created`).
     Created,
-    /// The token was replaced at a change of privilege; the old one is dead (`renewed`).
+    /// A session without a principal was given one (`logged_in`). The token was replaced, here and
+    /// in the next four; the old one is dead.
+    LoggedIn,
+    /// The principal of the session logged in again (`stepped_up`).
+    SteppedUp,
+    /// The session was given to another principal, without the values of the one before
+    /// (`handed_over`).
+    HandedOver,
+    /// The session was taken from its principal and goes on (`logged_out`).
+    LoggedOut,
+    /// The application asked for a new token (`renewed`).
     Renewed,
     /// The token was replaced by policy; the old one has its grace (`rotated`).
     Rotated,
     /// The record was sealed again at the end of a request, since its key is retired (`reissued`).
     /// Not told of a write that replaced the token too, nor of a cookie that is signed again.
     Reissued,
-    /// The session was ended by the request that had it, or ended that request empty (`destroyed`).
+    /// The session was ended by a request that had it (`destroyed`).
     Destroyed,
     /// A session was found to be past its lifetime by the current policy (`expired`).
     Expired,
@@ -42,8 +52,13 @@ pub enum Event {
     Conflict,
     /// Changes were dropped because the session had ended meanwhile (`gone`).
     Gone,
-    /// Changes were made and never saved (`lost`).
+    /// A request ended before its changes were stored: its client left, say (`abandoned`).
+    Abandoned,
+    /// Changes were made after the head of the response, or their save failed, and they were never
+    /// stored (`lost`).
     Lost,
+    /// A new session was refused by the limit on new sessions (`limited`).
+    Limited,
     /// The store failed (`store_error`).
     StoreError(ErrorKind),
 }
@@ -53,6 +68,10 @@ impl Event {
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::LoggedIn => "logged_in",
+            Self::SteppedUp => "stepped_up",
+            Self::HandedOver => "handed_over",
+            Self::LoggedOut => "logged_out",
             Self::Renewed => "renewed",
             Self::Rotated => "rotated",
             Self::Reissued => "reissued",
@@ -62,7 +81,9 @@ impl Event {
             Self::Rejected(_) => "rejected",
             Self::Conflict => "conflict",
             Self::Gone => "gone",
+            Self::Abandoned => "abandoned",
             Self::Lost => "lost",
+            Self::Limited => "limited",
             Self::StoreError(_) => "store_error",
         }
     }
@@ -82,6 +103,8 @@ pub enum Reason {
     Forged,
     /// The cookie is not of the one form there is.
     Malformed,
+    /// Times in the record are ahead of the clock that reads it; they were moved to now.
+    Skewed,
     /// The token was replaced: by a renewal, or by a rotation whose grace is over.
     Stale,
     /// More cookies of our name than are looked at.
@@ -101,6 +124,7 @@ impl Reason {
             Self::Corrupt => "corrupt",
             Self::Forged => "forged",
             Self::Malformed => "malformed",
+            Self::Skewed => "skewed",
             Self::Stale => "stale",
             Self::TooMany => "too_many",
             Self::UnknownKey => "unknown_key",
@@ -126,7 +150,7 @@ impl Reason {
 pub struct Fingerprint([u8; 8]);
 
 impl Fingerprint {
-    fn of(id: &SessionId) -> Self {
+    pub(crate) fn of(id: &SessionId) -> Self {
         static KEY: OnceLock<Option<Mac>> = OnceLock::new();
         let key = KEY.get_or_init(|| {
             random::bytes::<32>().ok().map(|key| Mac::new(Algorithm::HmacSha256, &key))
@@ -194,7 +218,7 @@ impl Events {
             Event::StoreError(kind) => {
                 tracing::error!(target: "session", event = name, ?kind, session = shown);
             }
-            Event::Lost => tracing::error!(target: "session", event = name, session = shown),
+            Event::Lost => tracing::warn!(target: "session", event = name, session = shown),
             _ => tracing::debug!(target: "session", event = name, session = shown),
         }
         if let Some(observer) = &self.0 {
@@ -211,7 +235,7 @@ impl Events {
 fn is_grave(event: Event) -> bool {
     matches!(
         event,
-        Event::Rejected(Reason::Ambiguous | Reason::Corrupt | Reason::Unsupported)
+        Event::Rejected(Reason::Ambiguous | Reason::Corrupt | Reason::Skewed | Reason::Unsupported)
             | Event::StoreError(_)
             | Event::Lost
     )

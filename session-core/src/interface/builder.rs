@@ -1,12 +1,12 @@
 //! How a `SessionInterface` is put together.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 
-use super::{MaxSessions, Policy, SessionInterface, Shared};
+use super::{MaxSessions, Policy, SessionInterface, Shared, Store, store::Newcomers};
 use crate::{
-    Clock, Error, KeyRing, Observer, Result, SessionManager, SystemClock, keys::InUse,
+    Clock, Error, KeyRing, Observer, Result, SessionManager, SystemClock, Timer, keys::InUse,
     observer::Events, queue::Queue,
 };
 
@@ -22,6 +22,8 @@ use crate::{
 /// | [`rotate_every`](Self::rotate_every) | off | |
 /// | [`max_sessions`](Self::max_sessions) | no limit | |
 /// | [`max_bytes`](Self::max_bytes) | 64 KiB | |
+/// | [`store_timeout`](Self::store_timeout) | 5 seconds | with a [`timer`](Self::timer) only |
+/// | [`max_new_sessions_per_second`](Self::max_new_sessions_per_second) | no limit | |
 ///
 /// # Source
 ///
@@ -38,6 +40,9 @@ pub struct SessionInterfaceBuilder {
     realm: String,
     policy: Policy,
     clock: Arc<dyn Clock>,
+    timer: Option<Arc<dyn Timer>>,
+    store_timeout: Duration,
+    newcomers: Option<u32>,
     events: Events,
 }
 
@@ -57,6 +62,9 @@ impl SessionInterface {
             realm: String::new(),
             policy: Policy::default(),
             clock: Arc::new(SystemClock::new()),
+            timer: None,
+            store_timeout: Duration::from_secs(5),
+            newcomers: None,
             events: Events::default(),
         }
     }
@@ -133,6 +141,30 @@ impl SessionInterfaceBuilder {
         self
     }
 
+    /// What bounds calls of the store and waits for other saves. Without a timer nothing does: a
+    /// store that hangs then holds up saves of its session, and of those that share its lock, for
+    /// as long as it hangs.
+    pub fn timer(mut self, timer: Arc<dyn Timer>) -> Self {
+        self.timer = Some(timer);
+        self
+    }
+
+    /// How long one call of the store may take, and one wait for another save of the session, if
+    /// there is a [`timer`](Self::timer). Longer ones are
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
+    /// At most this many sessions are created in a second of the clock; others are refused as
+    /// [`ErrorKind::Full`](crate::ErrorKind::Full). For stores that must not be filled by visitors
+    /// without cookies.
+    pub fn max_new_sessions_per_second(mut self, sessions: u32) -> Self {
+        self.newcomers = Some(sessions);
+        self
+    }
+
     /// Whom to tell of every [`Event`](crate::Event).
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.events = Events(Some(observer));
@@ -159,10 +191,28 @@ impl SessionInterfaceBuilder {
                 "a limit on sessions needs a manager that can list: take another backend or no limit",
             ));
         }
+        if self.store_timeout.is_zero() {
+            return Err(Error::config(
+                "a store timeout of zero refuses every call: give it longer",
+            ));
+        }
+        let newcomers = match self.newcomers.map(NonZeroU32::new) {
+            Some(None) => {
+                return Err(Error::config(
+                    "a limit of zero new sessions a second refuses every visitor: give at least 1",
+                ));
+            }
+            newcomers => newcomers.flatten().map(Newcomers::new),
+        };
         let keys = InUse::new(&self.keys, &self.realm, &self.cookie_name)?;
         Ok(SessionInterface {
             shared: Arc::new(Shared {
-                manager: self.manager,
+                store: Store {
+                    manager: self.manager,
+                    timer: self.timer,
+                    limit: self.store_timeout,
+                    newcomers,
+                },
                 keys: ArcSwap::from_pointee(keys),
                 policy: self.policy,
                 clock: self.clock,

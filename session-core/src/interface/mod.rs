@@ -1,12 +1,11 @@
 //! `SessionInterface`: opens, saves, renews and revokes sessions. The policy; no I/O of its own.
 
 mod builder;
-mod commit;
+mod look;
 mod open;
-mod plan;
 mod policy;
 mod principals;
-mod verified;
+mod store;
 
 use std::{fmt, sync::Arc};
 
@@ -14,22 +13,21 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     builder::SessionInterfaceBuilder,
+    open::{Opening, Verified},
     policy::MaxSessions,
     principals::{SessionHandle, SessionInfo},
-    verified::Verified,
 };
 pub(crate) use self::{
-    commit::{Purpose, unpoisoned},
-    open::{Base, Held},
-    plan::Step,
+    look::{Look, TokenMatch},
     policy::Policy,
+    store::Store,
 };
 use crate::{
     Clock, KeyRing, Result, SessionManager, Timestamp, cookie,
     keys::{InUse, Standing},
     observer::Events,
     queue::Queue,
-    token::Token,
+    session::LoadedSession,
 };
 
 /// Opens and saves the sessions of one cookie: the heart of the crate.
@@ -85,7 +83,7 @@ pub struct SessionInterface {
 }
 
 pub(crate) struct Shared {
-    pub(crate) manager: Arc<dyn SessionManager>,
+    pub(crate) store: Store,
     pub(crate) keys: ArcSwap<InUse>,
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
@@ -103,7 +101,7 @@ impl SessionInterface {
 
     /// The manager the sessions are kept in.
     pub fn manager(&self) -> &Arc<dyn SessionManager> {
-        &self.shared.manager
+        &self.shared.store.manager
     }
 
     /// The clock sessions expire by.
@@ -134,13 +132,14 @@ impl Shared {
         self.clock.now()
     }
 
-    /// The cookie that carries `token`.
-    pub(crate) fn issue(&self, base: &Base, token: &Token) -> CookieAction {
+    /// The cookie of `loaded`.
+    pub(crate) fn issue(&self, loaded: &LoadedSession) -> CookieAction {
+        let now = self.now();
         CookieAction::Set(IssuedCookie {
-            value: cookie::sign(&self.keys.load(), base.id(), token),
-            ends_at: self.policy.deadline(&base.contents, self.now()).min(base.record.deadline()),
-            now: self.now(),
-            permanent: base.contents.data.permanent,
+            value: cookie::sign(&self.keys.load(), loaded.id(), &loaded.token),
+            ends_at: self.policy.deadline(&loaded.contents, now).min(loaded.record.deadline()),
+            now,
+            permanent: loaded.contents.data.permanent,
         })
     }
 
@@ -156,7 +155,7 @@ impl fmt::Debug for SessionInterface {
         f.debug_struct("SessionInterface")
             .field("cookie_name", &self.shared.cookie_name)
             .field("policy", &self.shared.policy)
-            .field("manager", &self.shared.manager)
+            .field("manager", &self.shared.store.manager)
             .finish_non_exhaustive()
     }
 }

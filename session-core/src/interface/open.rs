@@ -1,72 +1,57 @@
 //! From cookie values to a session.
 
-use std::sync::Arc;
-
-use super::{Policy, SessionInterface, Shared};
-use crate::{
-    Error, ErrorKind, Event, ManagedSession, Reason, Record, Result, SessionId, Timestamp,
-    cookie::Presented,
-    record::{Contents, Unopened},
-    token::Token,
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
 };
 
-/// A session as it was found in the store.
-#[derive(Clone, Debug)]
-pub(crate) struct Base {
-    /// The token the session is held by, and that its cookie should carry.
-    pub(crate) token: Token,
-    pub(crate) record: Arc<Record>,
-    pub(crate) contents: Arc<Contents>,
-    /// The request came with the predecessor of the token.
-    pub(crate) graced: bool,
+use super::{SessionInterface, Shared, look::Found};
+use crate::{
+    Event, ManagedSession, Reason, Result, Timestamp,
+    cookie::{self, Presented as Cookie, Refused},
+    session::{Claim, LoadedSession, Presented, Standing, Unknown},
+};
+
+/// Cookies of our name that are looked at; a browser sends one.
+const MAX_COOKIES: usize = 8;
+
+/// The genuine cookies of a request, and the way on to its session.
+///
+/// For middleware: verifying asks no store, and [`open`](Self::open) answers at once where it needs
+/// not wait. Belongs to one request: it notes when it was made as the arrival of the request, and a
+/// key that is taken out of the ring later is not looked at again.
+///
+/// # Examples
+///
+/// ```
+/// use session_core::{ManagedSession, Opening, Result, SessionInterface};
+///
+/// async fn open(interface: &SessionInterface, cookie: &[u8]) -> Result<ManagedSession> {
+///     let verified = interface.verify([cookie]);
+///     match verified.open() {
+///         Opening::Ready(session) => Ok(session),
+///         waits => waits.await,
+///     }
+/// }
+/// ```
+#[must_use = "nothing was opened yet"]
+pub struct Verified {
+    interface: SessionInterface,
+    arrived: Timestamp,
+    /// Beside the others, so that the one a browser sends needs no memory of its own.
+    first: Option<Cookie>,
+    others: Vec<Cookie>,
 }
 
-impl Base {
-    pub(crate) fn id(&self) -> &SessionId {
-        self.record.id()
-    }
-}
-
-/// A live record and what is in it.
-pub(crate) type Opened = (Arc<Record>, Arc<Contents>);
-
-/// What a token is to a record.
-pub(crate) enum Held {
-    /// Its token.
-    Current,
-    /// Its token's predecessor, in the time of grace; the token itself comes with it.
-    Predecessor(Token),
-    /// A token it had once, or never had.
-    Stale,
-}
-
-impl Held {
-    pub(crate) fn by(token: &Token, id: &SessionId, contents: &Contents, now: Timestamp) -> Self {
-        let verifier = token.verifier(id);
-        if contents.verifier.matches(&verifier) {
-            return Self::Current;
-        }
-        let Some(rotation) = &contents.rotation else { return Self::Stale };
-        let in_grace =
-            rotation.presented_at.is_none_or(|at| now < at.saturating_add(Policy::GRACE));
-        if !in_grace || !rotation.verifier.matches(&verifier) {
-            return Self::Stale;
-        }
-        let successor = token.successor(id, &rotation.salt);
-        if contents.verifier.matches(&successor.verifier(id)) {
-            Self::Predecessor(successor)
-        } else {
-            Self::Stale
-        }
-    }
-}
-
-/// What the store has under the sid of a cookie.
-pub(super) enum Found {
-    Session(Base),
-    /// The token was replaced at this time.
-    Stale(Timestamp),
-    Nothing,
+/// What [`Verified::open`] returns: a session, or a future of one.
+#[must_use = "await it, if it is not ready"]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle both")]
+pub enum Opening<'a> {
+    /// No cookie is genuine, or the one that is belongs to a session that is in memory.
+    Ready(ManagedSession),
+    /// The store has to be asked: await this.
+    Waits(&'a Verified),
 }
 
 impl SessionInterface {
@@ -75,11 +60,15 @@ impl SessionInterface {
     /// `cookies` are the values of all cookies of [our name](Self::cookie_name), as raw bytes, in
     /// the order received. Each is verified before the store is asked for anything; without a
     /// genuine one the store is not asked. At most 8 are looked at. If two of them name different
-    /// live sessions, none is taken: one of them was planted.
+    /// live sessions, none is opened: one of them was planted. A login or a logout then ends them
+    /// all.
     ///
-    /// A visitor without a cookie, with a forged, stale or expired one, or with one whose record is
-    /// damaged gets a new session, of which nothing is stored until something is put in. That is
-    /// not an error, and the handler cannot tell these cases apart; the [`Event`]s do.
+    /// A visitor without a cookie, with a forged, stale or expired one, or with one whose record
+    /// cannot be read gets a new session, of which nothing is stored until something is put in.
+    /// That is not an error; the [`Event`]s tell these cases apart.
+    ///
+    /// Opening counts as activity: where less than half of the idle timeout is left, the new end is
+    /// written at once.
     ///
     /// # Errors
     ///
@@ -88,102 +77,189 @@ impl SessionInterface {
     ///
     /// # Cancellation
     ///
-    /// Opening changes nothing.
+    /// Opening changes nothing but the idle deadline.
     pub async fn open<'a>(
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<ManagedSession> {
         let verified = self.verify(cookies);
-        match verified.recall() {
-            Some(session) => Ok(session),
-            None => verified.open().await,
+        match verified.open() {
+            Opening::Ready(session) => Ok(session),
+            waits @ Opening::Waits(_) => waits.await,
+        }
+    }
+
+    /// Verifies the MACs of `cookies`, as [`open`](Self::open) takes them. Asks no store.
+    ///
+    /// Call it when the head of the request has arrived: whether a change of token overtook the
+    /// request is decided by this moment.
+    pub fn verify<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Verified {
+        let shared = self.shared();
+        let mut verified = Verified {
+            interface: self.clone(),
+            arrived: shared.now(),
+            first: None,
+            others: Vec::new(),
+        };
+        let keys = shared.keys.load();
+        for (at, value) in cookies.into_iter().enumerate() {
+            if at == MAX_COOKIES {
+                shared.events.tell(Event::Rejected(Reason::TooMany), None);
+                break;
+            }
+            match cookie::verify(&keys, value) {
+                Ok(cookie) if verified.first.is_none() => verified.first = Some(cookie),
+                Ok(cookie) => verified.others.push(cookie),
+                Err(Refused::Malformed) => {
+                    shared.events.tell(Event::Rejected(Reason::Malformed), None);
+                }
+                Err(Refused::Forged) => {
+                    shared.events.tell(Event::Rejected(Reason::Forged), None);
+                }
+            }
+        }
+        verified
+    }
+}
+
+impl Verified {
+    /// Opens the session: at once if no cookie is genuine or the session is [in
+    /// memory](crate::RecallSessions), else by a future that asks the store.
+    ///
+    /// May be called again where the future failed. See [`SessionInterface::open`].
+    pub fn open(&self) -> Opening<'_> {
+        self.ready().map_or(Opening::Waits(self), Opening::Ready)
+    }
+
+    /// How many of the cookies were genuine.
+    pub fn genuine(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    fn ready(&self) -> Option<ManagedSession> {
+        let shared = self.interface.shared();
+        let Some(cookie) = &self.first else {
+            return Some(self.session(Choice::default()));
+        };
+        if !self.others.is_empty() {
+            return None;
+        }
+        let record = shared.store.manager.recalling()?.recall(&cookie.id)?;
+        // What is in memory may be older than the cookie: only the store can say that it is stale.
+        let Ok(Found::Session(loaded)) = shared.judge(cookie, self.arrived, record, false) else {
+            return None;
+        };
+        if shared.activity_due(&loaded).is_some() {
+            return None;
+        }
+        let is_retired = Shared::is_retired(Some(cookie.standing));
+        Some(self.session(Choice { session: Some(loaded), is_retired, ..Choice::default() }))
+    }
+
+    async fn ask(&self) -> Result<ManagedSession> {
+        let shared = self.interface.shared();
+        let mut choice = Choice::default();
+        for cookie in self.first.iter().chain(&self.others) {
+            choice.add(shared.find(cookie, self.arrived).await?, cookie);
+        }
+        if choice.rivals.is_empty()
+            && let Some(loaded) = &mut choice.session
+        {
+            shared.write_activity(loaded).await;
+        }
+        Ok(self.session(choice))
+    }
+
+    fn session(&self, choice: Choice) -> ManagedSession {
+        let interface = self.interface.clone();
+        match choice.session {
+            Some(loaded) if choice.rivals.is_empty() => {
+                let graced = matches!(loaded.presented, Presented::Earlier(_));
+                let reissue = graced || choice.is_retired;
+                ManagedSession::known(interface, self.arrived, loaded, reissue)
+            }
+            session => {
+                let mut unknown = choice.unknown;
+                unknown.was_known = self.first.is_some();
+                if !choice.rivals.is_empty() {
+                    interface.shared().events.tell(Event::Rejected(Reason::Ambiguous), None);
+                    unknown.claims.extend(session.into_iter().chain(choice.rivals).map(claim));
+                }
+                ManagedSession::unknown(interface, self.arrived, unknown)
+            }
         }
     }
 }
 
-impl Shared {
-    pub(super) async fn find(&self, cookie: &Presented) -> Result<Found> {
-        match self.fetch(&cookie.id).await? {
-            Ok(record) => Ok(self.judge(cookie, record)),
-            Err(reason) => {
-                self.events.tell(Event::Rejected(reason), Some(&cookie.id));
-                Ok(Found::Nothing)
-            }
+impl<'a> IntoFuture for Opening<'a> {
+    type Output = Result<ManagedSession>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<ManagedSession>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        match self {
+            Self::Ready(session) => Box::pin(std::future::ready(Ok(session))),
+            Self::Waits(verified) => Box::pin(verified.ask()),
         }
     }
+}
 
-    /// What `record`, which the manager has under the sid of `cookie`, is to who sent it.
-    pub(super) fn judge(&self, cookie: &Presented, record: Arc<Record>) -> Found {
-        let (id, now) = (&cookie.id, self.now());
-        let Some((record, contents)) = self.examine(id, record, now) else {
-            return Found::Nothing;
-        };
-        match Held::by(&cookie.token, id, &contents, now) {
-            Held::Current => {
-                let token = cookie.token.clone();
-                Found::Session(Base { token, record, contents, graced: false })
-            }
-            Held::Predecessor(token) => {
-                Found::Session(Base { token, record, contents, graced: true })
-            }
-            Held::Stale => {
-                self.events.tell(Event::Rejected(Reason::Stale), Some(id));
-                Found::Stale(contents.token_at)
-            }
-        }
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("genuine", &self.genuine()).finish_non_exhaustive()
     }
+}
 
-    /// The live record under `id`, opened. What cannot be opened is told and is nothing.
-    pub(crate) async fn look(&self, id: &SessionId) -> Result<Option<Opened>> {
-        match self.fetch(id).await? {
-            Ok(record) => Ok(self.examine(id, record, self.now())),
-            Err(Reason::Absent) => Ok(None),
-            Err(reason) => {
-                self.events.tell(Event::Rejected(reason), Some(id));
-                Ok(None)
-            }
-        }
+impl fmt::Debug for Opening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready(_) => "Ready(..)",
+            Self::Waits(_) => "Waits(..)",
+        })
     }
+}
 
-    /// What the manager has under `id`, or why it has nothing that can be read.
-    async fn fetch(&self, id: &SessionId) -> Result<Result<Arc<Record>, Reason>> {
-        match self.manager.get(id).await {
-            Ok(found) => Ok(found.ok_or(Reason::Absent)),
-            Err(error) => match error.kind() {
-                ErrorKind::Corrupt => Ok(Err(Reason::Corrupt)),
-                ErrorKind::Unsupported => Ok(Err(Reason::Unsupported)),
-                _ => Err(self.failed(error, id)),
+/// What the store had under the sids of the cookies so far.
+#[derive(Default)]
+struct Choice {
+    session: Option<LoadedSession>,
+    /// Other live sessions.
+    rivals: Vec<LoadedSession>,
+    /// The session's cookie is signed by a retired key.
+    is_retired: bool,
+    unknown: Unknown,
+}
+
+impl Choice {
+    fn add(&mut self, found: Found, cookie: &Cookie) {
+        match found {
+            Found::Session(loaded) => match &self.session {
+                Some(first) if first.id() == loaded.id() => {}
+                Some(_) => self.rivals.push(loaded),
+                None => {
+                    self.session = Some(loaded);
+                    self.is_retired = Shared::is_retired(Some(cookie.standing));
+                }
             },
-        }
-    }
-
-    fn examine(&self, id: &SessionId, record: Arc<Record>, now: Timestamp) -> Option<Opened> {
-        // A manager that mixes up its records must not log anyone in as someone else.
-        let opened = if record.id() == id {
-            record.open(&self.keys.load()).map(Arc::clone)
-        } else {
-            Err(Unopened::NotGenuine)
-        };
-        let contents = match opened {
-            Ok(contents) => contents,
-            Err(why) => {
-                let reason = match why {
-                    Unopened::UnknownKey => Reason::UnknownKey,
-                    Unopened::NotGenuine => Reason::Corrupt,
-                };
-                self.events.tell(Event::Rejected(reason), Some(id));
-                return None;
+            Found::Stale { is_overtaken, is_kept } => {
+                self.unknown.is_overtaken |= is_overtaken;
+                if is_kept {
+                    self.unknown.claims.push(Claim {
+                        id: cookie.id,
+                        token: cookie.token.clone(),
+                        standing: Standing::Replaced,
+                    });
+                }
             }
-        };
-        if self.policy.is_over(&record, &contents, now) {
-            self.events.tell(Event::Expired, Some(id));
-            return None;
+            Found::Over => self.unknown.was_ended = true,
+            Found::Unreadable(reason) => self.unknown.unreadable = Some(reason),
         }
-        Some((record, contents))
     }
+}
 
-    pub(crate) fn failed(&self, error: Error, id: &SessionId) -> Error {
-        self.events.failed(&error, Some(id));
-        error
+fn claim(loaded: LoadedSession) -> Claim {
+    Claim {
+        id: *loaded.id(),
+        standing: Standing::Rival { has_principal: loaded.contents.principal.is_some() },
+        token: loaded.token,
     }
 }

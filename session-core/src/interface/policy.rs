@@ -34,9 +34,16 @@ pub(crate) struct Policy {
 impl Policy {
     /// How long the old token lives after the new one was first presented.
     pub(crate) const GRACE: Duration = Duration::from_secs(30);
-    /// How long a write under a replaced token is told that it came too late, before it starts a
-    /// session of its own.
-    pub(crate) const STALE: Duration = Duration::from_secs(60);
+    /// How long after a change of privilege a login with the token from before is recognised as
+    /// another try: the answer with the new one may be lost.
+    pub(crate) const RETRY: Duration = Duration::from_secs(60);
+    /// A request that arrived before this long after a change of its token was overtaken by it: the
+    /// newer cookie is on its way to the browser, and no other may take its place.
+    pub(crate) const OVERTAKEN: Duration = Duration::from_secs(5);
+    /// How far ahead of the clock a stored time may be: clocks of servers differ.
+    pub(crate) const SKEW: Duration = Duration::from_secs(60);
+    /// How long a session without values and principal lives on, for requests under way.
+    const EMPTY: Duration = Duration::from_secs(60);
     /// How long a save goes on against other writers.
     pub(crate) const CONTENTION: Duration = Duration::from_secs(5);
     /// Activity is written back when this part of the idle timeout has passed since it last was.
@@ -106,7 +113,20 @@ impl Policy {
     /// On a clock that was set back since, it ends no later than a session that began now.
     pub(crate) fn deadline(&self, contents: &Contents, now: Timestamp) -> Timestamp {
         let began = contents.authenticated_at.unwrap_or(contents.created_at).min(now);
-        began.saturating_add(self.lifetime_of(contents.data.permanent))
+        let deadline = began.saturating_add(self.lifetime_of(contents.data.permanent));
+        contents.data.ends_at.map_or(deadline, |ends_at| deadline.min(ends_at))
+    }
+
+    /// Whether a clock wrote these contents that was ahead of this one.
+    pub(crate) fn is_skewed(contents: &Contents, now: Timestamp) -> bool {
+        let latest = now.saturating_add(Self::SKEW);
+        let times = [Some(contents.created_at), contents.authenticated_at, Some(contents.token_at)];
+        times.into_iter().flatten().any(|at| at > latest)
+    }
+
+    /// Whether `now` is less than `duration` after `at`, which may be ahead of the clock a little.
+    pub(crate) fn is_within(at: Timestamp, duration: Duration, now: Timestamp) -> bool {
+        at <= now.saturating_add(Self::SKEW) && now < at.saturating_add(duration)
     }
 
     /// Whether the session is over, by what the record says and by what the policy says today.
@@ -121,11 +141,14 @@ impl Policy {
         deadline: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        now.saturating_add(self.idle_of(contents.data.permanent)).min(deadline)
+        let idle =
+            if contents.is_empty() { Self::EMPTY } else { self.idle_of(contents.data.permanent) };
+        now.saturating_add(idle).min(deadline)
     }
 
     /// The idle deadline to write back, if enough of the old one has passed, or if the old one lies
-    /// further ahead than the clock and the policy allow.
+    /// that much further ahead than the clock and the policy allow. An empty session is not kept
+    /// alive.
     pub(crate) fn touch_due(
         &self,
         record: &Record,
@@ -135,8 +158,8 @@ impl Policy {
         let fresh = self.expires_at(contents, record.deadline(), now);
         let step = self.idle_of(contents.data.permanent) / Self::TOUCH_PART;
         let stored = record.expires_at();
-        (stored > fresh || (fresh > stored && fresh.saturating_since(stored) >= step))
-            .then_some(fresh)
+        let moved = fresh.saturating_since(stored).max(stored.saturating_since(fresh));
+        (fresh != stored && moved >= step && !contents.is_empty()).then_some(fresh)
     }
 
     /// When the session was last used, as exactly as activity is written back.

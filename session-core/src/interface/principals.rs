@@ -6,19 +6,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use super::{MaxSessions, Purpose, SessionInterface, Shared};
+use super::{Look, SessionInterface, Shared};
 use crate::{
-    Error, ErrorKind, Event, ListSessions, ManagedSession, PrincipalTag, Record, Result, Saved,
-    SessionId, Timestamp, record::Contents,
+    Event, PrincipalTag, Record, Removal, Result, SessionId, Timestamp,
+    record::Contents,
+    session::{MAX_CONFLICTS, contended},
 };
 
 /// Ids fetched with one call.
 const PAGE: usize = 100;
 /// Lists of a principal's sessions are gone through again until one finds nothing left to revoke.
 const MAX_PASSES: usize = 10;
-
-/// A name, not a document.
-const MAX_PRINCIPAL_BYTES: usize = 1024;
 
 /// Names a session in lists: to be shown, sent and put into URLs.
 ///
@@ -98,81 +96,6 @@ impl fmt::Debug for SessionInfo {
     }
 }
 
-impl ManagedSession {
-    /// Gives the session to `principal`: a login. Stored, with everything pending, when it returns.
-    ///
-    /// One write binds the principal, replaces the token and starts the absolute lifetime anew, so
-    /// there is no login that forgets to renew: the token from before is dead, and nothing of
-    /// requests that came with it flows into the session any more. Values put in before stay (a
-    /// cart), unless the session belonged to another principal: those are cleared.
-    ///
-    /// Also for logging in again, as step-up: [`authenticated_at`](Self::authenticated_at) becomes
-    /// now.
-    ///
-    /// # Form and units
-    ///
-    /// `principal` is the application's name for the user, best one that never changes: 1 to 1,024
-    /// bytes. It is stored sealed; the store sees a [tag](PrincipalTag).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooManySessions`]: by the limit of [`MaxSessions::Refuse`].
-    /// [`ErrorKind::Gone`]: the session ended, or somebody logged in with it, meanwhile.
-    /// [`ErrorKind::Finished`]: the head of the response has left and no cookie can be sent.
-    /// [`ErrorKind::Config`]: a name of no bytes or of more than 1,024. Else as
-    /// [`save`](Self::save).
-    ///
-    /// # Source
-    ///
-    /// OWASP ASVS 5.0, 7.2.4; NIST SP 800-63B-4, section 5.1.
-    pub async fn bind(&self, principal: &str) -> Result<()> {
-        if principal.is_empty() || principal.len() > MAX_PRINCIPAL_BYTES {
-            return Err(Error::config(format!(
-                "the name of a principal has {} bytes: give it 1 to {MAX_PRINCIPAL_BYTES}",
-                principal.len()
-            )));
-        }
-        self.check_head()?;
-        let interface = self.interface();
-        let shared = interface.shared();
-        let own = self.lock().base.as_ref().map(|base| *base.id());
-        if let MaxSessions::Refuse(max) = shared.policy.max_sessions {
-            let others = shared.of_principal(principal).await?;
-            if others.iter().filter(|(record, _)| Some(*record.id()) != own).count() >= max {
-                return Err(Error::new(
-                    ErrorKind::TooManySessions,
-                    "core",
-                    "the principal has as many sessions as are allowed",
-                ));
-            }
-        }
-        let saved = self.commit(Purpose::Bind(principal), &mut |_| Ok(())).await?;
-        if saved == Saved::Gone {
-            return Err(Error::gone());
-        }
-        if let MaxSessions::EndOldest(max) = shared.policy.max_sessions {
-            let own = self.lock().base.as_ref().map(|base| age(base.id(), &base.contents));
-            // The login is stored: what cannot be ended now is told by the events, and is ended by
-            // the next login.
-            let Ok(sessions) = shared.of_principal(principal).await else { return Ok(()) };
-            let mut ages: Vec<_> =
-                sessions.iter().map(|(record, contents)| age(record.id(), contents)).collect();
-            ages.sort_unstable();
-            let surplus = ages.len().saturating_sub(max);
-            // None that is newer: of two logins at once, each would end the other.
-            for (_, id) in ages.iter().take(surplus).take_while(|age| Some(**age) < own) {
-                let _ = shared.revoke(id, principal).await;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Sorts sessions by their logins, those of the same moment in the same way for everyone.
-fn age(id: &SessionId, contents: &Contents) -> (Option<Timestamp>, SessionId) {
-    (contents.authenticated_at, *id)
-}
-
 impl SessionInterface {
     /// All live sessions of `principal`, in no order.
     ///
@@ -248,13 +171,12 @@ impl SessionInterface {
     /// OWASP ASVS 5.0, 7.4.5.
     pub async fn revoke_everyone(&self) -> Result<u64> {
         let shared = self.shared();
-        let listing = shared.listing()?;
         let mut revoked = 0;
         let mut cursor = None;
         loop {
-            let page = listing.scan(cursor.as_ref(), PAGE).await?;
+            let page = shared.store.scan(cursor.as_ref(), PAGE).await?;
             for id in page.ids {
-                if shared.manager.remove(&id, None).await? == crate::Removal::Removed {
+                if shared.store.remove(&id, None).await? == Removal::Removed {
                     shared.events.tell(Event::Revoked, Some(&id));
                     revoked += 1;
                 }
@@ -266,21 +188,17 @@ impl SessionInterface {
 }
 
 impl Shared {
-    fn listing(&self) -> Result<&dyn ListSessions> {
-        self.manager.listing().ok_or_else(|| {
-            Error::config("the manager cannot list sessions: take a backend that can")
-        })
-    }
-
     /// The live sessions of `principal`, found under the tags of all keys and looked at one by one.
-    async fn of_principal(&self, principal: &str) -> Result<Vec<(Arc<Record>, Arc<Contents>)>> {
-        let listing = self.listing()?;
+    pub(crate) async fn of_principal(
+        &self,
+        principal: &str,
+    ) -> Result<Vec<(Arc<Record>, Arc<Contents>)>> {
         let tags: Vec<PrincipalTag> = self.keys.load().principal_tags(principal).collect();
         let mut ids = HashSet::new();
         for tag in &tags {
             let mut cursor = None;
             loop {
-                let page = listing.by_principal(tag, cursor.as_ref(), PAGE).await?;
+                let page = self.store.by_principal(tag, cursor.as_ref(), PAGE).await?;
                 ids.extend(page.ids);
                 let Some(next) = page.next else { break };
                 cursor = Some(next);
@@ -288,7 +206,7 @@ impl Shared {
         }
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            if let Some((record, contents)) = self.look(&id).await?
+            if let Look::Live(record, contents) = self.look_past_caches(&id).await?
                 && contents.principal.as_deref() == Some(principal)
                 && record.principal_tag().is_some_and(|tag| tags.contains(&tag))
             {
@@ -298,12 +216,36 @@ impl Shared {
         Ok(found)
     }
 
-    async fn revoke(&self, id: &SessionId, principal: &str) -> Result<bool> {
+    pub(crate) async fn revoke(&self, id: &SessionId, principal: &str) -> Result<bool> {
         let is_meant = |contents: &Contents| contents.principal.as_deref() == Some(principal);
         let revoked = self.remove_if(id, is_meant).await?;
         if revoked {
             self.events.tell(Event::Revoked, Some(id));
         }
         Ok(revoked)
+    }
+
+    /// Removes the session under `id` as long as `is_meant` says so of its newest contents.
+    async fn remove_if(
+        &self,
+        id: &SessionId,
+        is_meant: impl Fn(&Contents) -> bool,
+    ) -> Result<bool> {
+        for _ in 0..MAX_CONFLICTS {
+            let (record, contents) = match self.look_past_caches(id).await? {
+                Look::Live(record, contents) => (record, contents),
+                Look::Nothing | Look::Unreadable(_) => return Ok(false),
+            };
+            if !is_meant(&contents) {
+                return Ok(false);
+            }
+            match self.store.remove(id, Some(record.version())).await {
+                Ok(Removal::Removed) => return Ok(true),
+                Ok(Removal::Gone) => return Ok(false),
+                Ok(Removal::Conflict) => {}
+                Err(error) => return Err(self.failed(error, id)),
+            }
+        }
+        Err(self.failed(contended(), id))
     }
 }

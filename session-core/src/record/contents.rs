@@ -25,6 +25,10 @@ pub(crate) struct Contents {
     pub(crate) verifier: Verifier,
     /// When the token was last changed: at creation, renewal and rotation.
     pub(crate) token_at: Timestamp,
+    /// Decides what a request under way may store.
+    pub(crate) epoch: Epoch,
+    /// The token from before the last login or renewal, until its successor is presented.
+    pub(crate) kept: Option<Kept>,
     /// The rotation that led to the token, until its grace is over.
     pub(crate) rotation: Option<Rotation>,
     pub(crate) data: Data,
@@ -37,7 +41,31 @@ pub(crate) struct Data {
     pub(crate) permanent: bool,
     /// What the application calls the session in the user's list.
     pub(crate) label: Option<Arc<str>>,
+    /// An end of its own, earlier than the policy's.
+    pub(crate) ends_at: Option<Timestamp>,
     pub(crate) values: Values,
+}
+
+/// Random bytes, drawn at creation and at every change of privilege; a rotation leaves them.
+///
+/// A request that opened the session under one epoch stores nothing under another. Not a secret:
+/// tokens decide who may open a session.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Epoch([u8; 8]);
+
+impl Epoch {
+    pub(crate) fn random() -> Result<Self> {
+        random::bytes().map(Self)
+    }
+}
+
+/// What is kept of a token that a login or a renewal replaced: the answer that carries its
+/// successor may be lost, and the browser then logs in with the old one again.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Kept {
+    pub(crate) verifier: Verifier,
+    /// Whether a login by the stored principal takes the session over. Else it ends it.
+    pub(crate) adoptable: bool,
 }
 
 /// What is kept of a token that was rotated away, for the requests that still carry it.
@@ -64,6 +92,9 @@ struct Wire<'a> {
     label: Option<&'a str>,
     verifier: Verifier,
     token_at: u64,
+    epoch: Epoch,
+    kept: Option<Kept>,
+    ends_at: Option<u64>,
     rotation: Option<WireRotation>,
 }
 
@@ -94,6 +125,9 @@ impl Contents {
             label: self.data.label.as_deref(),
             verifier: self.verifier,
             token_at: self.token_at.as_millis(),
+            epoch: self.epoch,
+            kept: self.kept,
+            ends_at: self.data.ends_at.map(Timestamp::as_millis),
             rotation: self.rotation.as_ref().map(|rotation| WireRotation {
                 verifier: rotation.verifier,
                 salt: rotation.salt,
@@ -133,6 +167,8 @@ impl Contents {
             authenticated_at: wire.authenticated_at.map(Timestamp::from_millis),
             verifier: wire.verifier,
             token_at: Timestamp::from_millis(wire.token_at),
+            epoch: wire.epoch,
+            kept: wire.kept,
             rotation: wire.rotation.map(|rotation| Rotation {
                 verifier: rotation.verifier,
                 salt: rotation.salt,
@@ -141,6 +177,7 @@ impl Contents {
             data: Data {
                 permanent: wire.permanent,
                 label: wire.label.map(Arc::from),
+                ends_at: wire.ends_at.map(Timestamp::from_millis),
                 values: Values::read(values)?,
             },
         })

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::contents::{Contents, Data, Rotation};
+pub(crate) use self::contents::{Contents, Data, Epoch, Kept, Rotation};
 pub use self::header::PrincipalTag;
 pub(crate) use self::header::{Header, KeyId};
 pub(crate) use self::values::Values;

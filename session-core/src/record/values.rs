@@ -86,6 +86,11 @@ impl Values {
         self.content + self.len * ENTRY_BYTES
     }
 
+    /// What one value counts for in [`bytes`](Self::bytes).
+    pub(crate) fn cost(key: &str, value: &[u8]) -> usize {
+        key.len() + value.len() + ENTRY_BYTES
+    }
+
     /// How long what [`append_to`](Self::append_to) writes is at most.
     pub(crate) fn encoded_len(&self) -> usize {
         MAX_LENGTH_BYTES + self.stored().len()

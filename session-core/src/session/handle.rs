@@ -5,25 +5,27 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{Phase, State};
+use super::{
+    CookieDue, Known, Life, LoadedSession, Phase, Presented, State, Unknown,
+    commit::{Committed, unpoisoned},
+    plan::Purpose,
+};
 use crate::{
-    CookieAction, Event, Result, SessionInterface,
-    interface::{Base, Purpose, unpoisoned},
-    token::Token,
+    CookieAction, Event, Fingerprint, Result, SessionInterface, Timestamp,
+    interface::{Look, Policy, TokenMatch},
 };
 
 /// The session of one visitor in one request.
 ///
-/// A snapshot of what was stored when it was opened, and the changes made since, in order. Reading
+/// A snapshot of what was stored when it was opened, and the changes made since. Reading
 /// and changing are immediate and touch no store; the changes are stored together when the request
 /// ends, or by [`save`](Self::save). Cheap to clone; clones are the same session. `Send` and
 /// `Sync`; no method blocks.
 ///
 /// # Keys and values
 ///
-/// Keys are any text. Each value is encoded on its own, as MessagePack with field names, when it is
-/// inserted, and decoded when a handler asks for it: a field that moved, or a type that changed, is
-/// refused and never misread.
+/// Keys are any text, or a [`Key`](crate::Key) that knows the type of its value. Each value is
+/// encoded on its own when it is inserted, and decoded when a handler asks for it.
 ///
 /// # What overlapping requests see
 ///
@@ -33,7 +35,8 @@ use crate::{
 /// - A value set to what it already was is no change; a request without changes writes nothing.
 /// - After the session was [destroyed](Self::destroy), or its token replaced by
 ///   [`bind`](Self::bind) or [`renew`](Self::renew) in another request, nothing of this one is
-///   stored any more: [`Saved::Gone`].
+///   stored any more: [`ErrorKind::Gone`](crate::ErrorKind::Gone). A rotation by policy replaces
+///   the token only: requests under way go on storing.
 ///
 /// # Examples
 ///
@@ -52,6 +55,8 @@ pub struct ManagedSession {
 
 struct Handle {
     interface: SessionInterface,
+    /// When the request arrived.
+    arrived: Timestamp,
     state: Mutex<State>,
     /// Held while a save is under way: clones of a new session must not store it twice.
     saving: async_lock::Mutex<()>,
@@ -59,19 +64,15 @@ struct Handle {
 
 /// What became of a save.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller must handle every answer")]
-#[must_use = "changes of a session that is gone were dropped: the visitor should be told"]
+#[non_exhaustive]
 pub enum Saved {
     /// There was nothing to store.
     Unchanged,
     /// Everything is stored.
     Stored,
-    /// The session had ended, or its token was replaced, while the request was running. The changes
-    /// were dropped and nothing was stored; over HTTP this is 409.
-    Gone,
 }
 
-/// How a request ended, for whoever speaks HTTP.
+/// How a request ended, for the adapter of a web framework.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished {
@@ -82,45 +83,67 @@ pub struct Finished {
 }
 
 impl ManagedSession {
-    pub(crate) fn unknown(interface: SessionInterface, stale: Option<crate::Timestamp>) -> Self {
-        Self::with(interface, State { stale, ..State::default() })
+    pub(crate) fn unknown(
+        interface: SessionInterface,
+        arrived: Timestamp,
+        unknown: Unknown,
+    ) -> Self {
+        Self::with(interface, arrived, Life::Unknown(unknown), CookieDue::Keep)
     }
 
-    pub(crate) fn known(interface: SessionInterface, base: Base, cookie: CookieAction) -> Self {
-        Self::with(interface, State { base: Some(base), cookie, ..State::default() })
+    pub(crate) fn known(
+        interface: SessionInterface,
+        arrived: Timestamp,
+        loaded: LoadedSession,
+        reissue: bool,
+    ) -> Self {
+        let due = if reissue { CookieDue::Reissued } else { CookieDue::Keep };
+        Self::with(interface, arrived, Life::Known(Known { loaded, attempt: None }), due)
     }
 
-    fn with(interface: SessionInterface, state: State) -> Self {
-        let handle =
-            Handle { interface, state: Mutex::new(state), saving: async_lock::Mutex::new(()) };
+    fn with(interface: SessionInterface, arrived: Timestamp, life: Life, due: CookieDue) -> Self {
+        let handle = Handle {
+            interface,
+            arrived,
+            state: Mutex::new(State::new(life, due)),
+            saving: async_lock::Mutex::new(()),
+        };
         Self { handle: Arc::new(handle) }
     }
 
-    pub(crate) fn interface(&self) -> &SessionInterface {
+    pub(super) fn interface(&self) -> &SessionInterface {
         &self.handle.interface
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn arrived(&self) -> Timestamp {
+        self.handle.arrived
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         unpoisoned(self.handle.state.lock())
     }
 
-    pub(crate) fn saving(&self) -> &async_lock::Mutex<()> {
+    pub(super) fn saving(&self) -> &async_lock::Mutex<()> {
         &self.handle.saving
     }
 
     /// Stores the changes made so far, in one write.
     ///
-    /// Needed only where the handler wants to know what became of them, or goes on after the
-    /// response has begun: at the end of a request the changes are stored anyway. A handler that
+    /// Needed only where the handler goes on after the response has begun, or wants to handle a
+    /// failure itself: at the end of a request the changes are stored anyway. A handler that
     /// calls this after its response's head has left saves by itself from then on: later changes
     /// are accepted, and lost if it does not call this again.
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone): the session ended, or its token was replaced,
+    /// while the request was running; the changes were dropped. Over HTTP this is 409.
+    ///
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable), [`Full`](crate::ErrorKind::Full),
     /// [`Contended`](crate::ErrorKind::Contended): nothing was stored that can be relied on; the
     /// changes are kept, and saving again may help. [`TooLarge`](crate::ErrorKind::TooLarge):
     /// together with what other requests stored meanwhile it is too much.
+    /// [`Ambiguous`](crate::ErrorKind::Ambiguous): the visitor has to log in again.
     ///
     /// # Cancellation
     ///
@@ -132,15 +155,19 @@ impl ManagedSession {
                 state.phase = Phase::Late;
             }
         }
-        self.commit(Purpose::Save, &mut |_| Ok(())).await
+        self.commit(Purpose::Save, None).await.map(Saved::from)
     }
 
-    /// Ends the request: stores what is pending, does the housekeeping, and tells which cookie to
+    /// Ends the request: stores what is pending, does the housekeeping, and returns which cookie to
     /// send.
     ///
     /// For middleware; call it once, when the handler has answered and before the head of the
     /// response leaves. After it, changes are [`ErrorKind::Finished`](crate::ErrorKind::Finished)
     /// errors until the handler [saves](Self::save) by itself.
+    ///
+    /// A cookie whose token this request neither made nor replaced just now is decided against the
+    /// newest record, so that a slow response does not overwrite the cookie of a later login. That
+    /// costs one read of the store, for those responses only.
     ///
     /// # Errors
     ///
@@ -148,23 +175,64 @@ impl ManagedSession {
     /// and send the cookie that [`take_cookie`](Self::take_cookie) returns with it.
     /// Housekeeping (activity, rotation, a new seal) never fails a request.
     pub async fn finish(&self) -> Result<Finished> {
-        let (has_changes, is_at_rest) = {
+        let (has_changes, has_work, due) = {
             let mut state = self.lock();
             state.phase = Phase::Finished;
-            (state.has_changes(), !state.unsure && self.is_at_rest(&state))
+            let has_changes = state.has_changes();
+            let has_work = has_changes || state.is_unsure() || !self.is_at_rest(&state);
+            (has_changes, has_work, state.cookie)
         };
-        let saved = if !has_changes && is_at_rest {
-            Saved::Unchanged
+        if !has_work && due == CookieDue::Keep {
+            return Ok(Finished { saved: Saved::Unchanged, cookie: CookieAction::Keep });
+        }
+        // Few requests have anything to commit, and in line it would make the future of every
+        // one too large for an allocator's lists of small blocks.
+        Box::pin(self.finish_work(has_changes, has_work)).await
+    }
+
+    async fn finish_work(&self, has_changes: bool, has_work: bool) -> Result<Finished> {
+        let committed = if has_work {
+            self.commit(Purpose::Finish, None).await
         } else {
-            // Few requests have anything to commit, and in line it would make the future of every
-            // one too large for an allocator's lists of small blocks.
-            match Box::pin(self.commit(Purpose::Finish, &mut |_| Ok(()))).await {
-                // Nothing the handler did depends on housekeeping.
-                Ok(Saved::Gone) | Err(_) if !has_changes => Saved::Unchanged,
-                saved => saved?,
-            }
+            Ok(Committed::Unchanged)
         };
+        let is_newest = matches!(committed, Ok(Committed::Stored));
+        let saved = match committed {
+            // Nothing the handler did depends on housekeeping.
+            Err(_) if !has_changes => Saved::Unchanged,
+            committed => committed?.into(),
+        };
+        if !is_newest {
+            self.check_cookie().await;
+        }
         Ok(Finished { saved, cookie: self.take_cookie() })
+    }
+
+    /// Drops a cookie that the newest record does not accept any more.
+    async fn check_cookie(&self) {
+        let (due, loaded) = {
+            let state = self.lock();
+            (state.cookie, state.loaded().cloned())
+        };
+        let Some(loaded) = loaded else { return };
+        if !matches!(due, CookieDue::Changed | CookieDue::Reissued) {
+            return;
+        }
+        let shared = self.interface().shared();
+        let is_accepted = match shared.look_past_caches(loaded.id()).await {
+            Ok(Look::Live(_, contents)) => {
+                let now = shared.now();
+                let found = TokenMatch::of(&loaded.token, loaded.id(), &contents, now);
+                matches!(found, TokenMatch::Current)
+            }
+            Ok(Look::Nothing | Look::Unreadable(_)) => false,
+            // The token of a login is most likely still the newest; one that is only sent again is
+            // not worth the risk.
+            Err(_) => due == CookieDue::Changed,
+        };
+        if !is_accepted {
+            self.lock().cookie = CookieDue::Keep;
+        }
     }
 
     /// Says that the request has ended before this session was opened: by a streaming body, say.
@@ -180,50 +248,56 @@ impl ManagedSession {
     /// A login may have been stored before the write that failed: its token is the only one that
     /// works, so the error has to bring it to the browser.
     pub fn take_cookie(&self) -> CookieAction {
-        std::mem::take(&mut self.lock().cookie)
+        let (due, loaded) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.cookie), state.loaded().cloned())
+        };
+        match (due, loaded) {
+            (CookieDue::Remove, _) => CookieAction::Remove,
+            (CookieDue::Keep, _) | (_, None) => CookieAction::Keep,
+            (CookieDue::Begun | CookieDue::Changed | CookieDue::Reissued, Some(loaded)) => {
+                self.interface().shared().issue(&loaded)
+            }
+        }
     }
 
     /// Whether there is surely no housekeeping to do.
     fn is_at_rest(&self, state: &State) -> bool {
-        let Some(base) = state.base.as_ref().filter(|_| !state.gone) else { return true };
+        let Life::Known(known) = state.life() else { return true };
+        let loaded = &known.loaded;
         let shared = self.interface().shared();
-        let (policy, contents, now) = (&shared.policy, &base.contents, shared.now());
+        let (policy, contents, now) = (&shared.policy, &*loaded.contents, shared.now());
         let rotation_due =
             policy.rotate_every.is_some_and(|every| now >= contents.token_at.saturating_add(every));
-        contents.rotation.is_none()
+        let has_work = match loaded.presented {
+            Presented::Current => contents.kept.is_some(),
+            Presented::Nothing => contents.is_empty(),
+            Presented::Earlier(_) | Presented::Outdated => false,
+        };
+        !has_work
             && !rotation_due
-            && !contents.is_empty()
+            && contents.rotation.is_none()
             // A cookie may wait to be sent, and is of no use for what ended meanwhile.
-            && !base.record.is_expired(now)
-            && policy.touch_due(&base.record, contents, now).is_none()
+            && !loaded.record.is_expired(now)
+            && !Policy::is_skewed(contents, now)
+            && policy.touch_due(&loaded.record, contents, now).is_none()
             && !crate::interface::Shared::is_retired(
-                shared.keys.load().standing(base.record.key_id()),
+                shared.keys.load().standing(loaded.record.key_id()),
             )
     }
 
-    /// Whether the session, as this request holds it, is still alive in the store: for long
-    /// connections to ask now and then.
-    ///
-    /// A session of which nothing is stored yet is not alive. Asks the manager, so behind a cache
-    /// the answer is as new as the cache promises.
-    pub async fn is_live(&self) -> Result<bool> {
-        let Some(base) = self.lock().base.clone() else { return Ok(false) };
-        if self.lock().gone {
-            return Ok(false);
-        }
-        let shared = self.interface().shared();
-        let found = shared.look(base.id()).await?;
-        Ok(found.is_some_and(|(_, contents)| {
-            let held = crate::interface::Held::by(&base.token, base.id(), &contents, shared.now());
-            !matches!(held, crate::interface::Held::Stale)
-        }))
+    /// What the session is called in the logs of this process; `None` while nothing is stored.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.lock().id().map(|id| Fingerprint::of(&id))
     }
 }
 
-impl Token {
-    /// Whether both are the same token, in constant time.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        subtle::ConstantTimeEq::ct_eq(&self.as_bytes()[..], &other.as_bytes()[..]).into()
+impl From<Committed> for Saved {
+    fn from(committed: Committed) -> Self {
+        match committed {
+            Committed::Stored => Self::Stored,
+            Committed::Unchanged | Committed::Refused => Self::Unchanged,
+        }
     }
 }
 
@@ -231,8 +305,13 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let state = unpoisoned(self.state.get_mut());
         if state.has_changes() {
-            let id = state.base.as_ref().map(Base::id);
-            self.interface.shared().events.tell(Event::Lost, id);
+            let id = state.id();
+            let event = match state.phase {
+                // The client left, or the handler panicked.
+                Phase::Handling => Event::Abandoned,
+                Phase::Finished | Phase::Late => Event::Lost,
+            };
+            self.interface.shared().events.tell(event, id.as_ref());
         }
     }
 }
@@ -240,10 +319,15 @@ impl Drop for Handle {
 impl fmt::Debug for ManagedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
+        let life = match state.life() {
+            Life::Unknown(_) => "unknown",
+            Life::Known(_) => "known",
+            Life::Ended(_) => "ended",
+            Life::Ending(_) => "ending",
+        };
         f.debug_struct("ManagedSession")
-            .field("is_new", &state.base.is_none())
-            .field("changes", &state.changes.len())
-            .field("gone", &state.gone)
+            .field("life", &life)
+            .field("is_modified", &state.has_changes())
             .finish_non_exhaustive()
     }
 }

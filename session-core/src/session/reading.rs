@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use super::value;
-use crate::{ManagedSession, Result, SessionHandle, Timestamp, record::Contents};
+use super::{Life, LoadedSession, value};
+use crate::{AsKey, KeyName, ManagedSession, Result, SessionHandle, Timestamp};
 
 /// What a request is about to do to its session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,14 +28,23 @@ impl ManagedSession {
     ///
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): what is stored cannot be read as `T`. It
     /// stays as it is.
-    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let values = self.lock().data(|data| data.values.clone());
-        values.get(key).map(value::decode).transpose()
+    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
+    pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
+        let key = key.as_key();
+        let value = self.lock().value(key);
+        value.read(key, value::decode).transpose()
     }
 
     /// Whether anything is stored under `key`.
-    pub fn contains_key(&self, key: &str) -> bool {
-        self.lock().data(|data| data.values.get(key).is_some())
+    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
+    pub fn contains_key(&self, key: impl KeyName) -> bool {
+        self.lock().has_value(key.key_name())
+    }
+
+    /// The keys of all values, in the order of their bytes.
+    pub fn value_keys(&self) -> Vec<String> {
+        let values = self.lock().values();
+        values.iter().map(|(key, _)| key.to_owned()).collect()
     }
 
     /// All keys and values.
@@ -45,13 +54,13 @@ impl ManagedSession {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): one of them cannot be read as `T`; take a
     /// type that reads everything, such as `serde_json::Value`.
     pub fn entries<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>> {
-        let values = self.lock().data(|data| data.values.clone());
+        let values = self.lock().values();
         values.iter().map(|(key, value)| Ok((key.to_owned(), value::decode(value)?))).collect()
     }
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        self.lock().data(|data| data.values.len())
+        self.lock().values().len()
     }
 
     /// Whether there are no values.
@@ -61,7 +70,20 @@ impl ManagedSession {
 
     /// Whether nothing of this session is stored yet.
     pub fn is_new(&self) -> bool {
-        self.lock().base.is_none()
+        matches!(self.lock().life(), Life::Unknown(_) | Life::Ending(_))
+    }
+
+    /// Whether the visitor came without a genuine cookie of ours: for the first time, say.
+    pub fn is_stranger(&self) -> bool {
+        matches!(self.lock().life(), Life::Unknown(unknown) if !unknown.was_known)
+    }
+
+    /// Whether a genuine cookie came whose session is over: a page can say "your session has
+    /// ended".
+    ///
+    /// Not if its token was replaced: the session may live on under the new one.
+    pub fn was_ended(&self) -> bool {
+        matches!(self.lock().life(), Life::Unknown(unknown) if unknown.was_ended)
     }
 
     /// Whether anything was changed that is not stored yet.
@@ -72,63 +94,62 @@ impl ManagedSession {
     /// What will become of the session at the end of the request, as far as it is known now.
     pub fn status(&self) -> Status {
         let state = self.lock();
-        if state.purge {
+        if state.is_ending() {
             Status::Purged
-        } else if state.renew {
+        } else if state.renews() {
             Status::Renewed
-        } else if state.changes.is_empty() {
-            Status::Unchanged
-        } else {
+        } else if state.has_changes() {
             Status::Changed
+        } else {
+            Status::Unchanged
         }
     }
 
     /// Whether the session is permanent: has the longer lifetime ("remember me").
     pub fn permanent(&self) -> bool {
-        self.lock().data(|data| data.permanent)
+        self.lock().permanent()
     }
 
     /// Whom the session belongs to, if anyone logged in.
     pub fn principal(&self) -> Option<Arc<str>> {
-        self.contents(|contents| contents.principal.clone()).flatten()
+        self.loaded(|loaded| loaded.contents.principal.clone()).flatten()
     }
 
     /// When the principal was bound last: ask for the password again before something grave if that
     /// is long ago (OWASP ASVS 5.0, 7.5.3).
     pub fn authenticated_at(&self) -> Option<Timestamp> {
-        self.contents(|contents| contents.authenticated_at).flatten()
+        self.loaded(|loaded| loaded.contents.authenticated_at).flatten()
     }
 
     /// What the application called the session.
     pub fn label(&self) -> Option<Arc<str>> {
-        self.lock().data(|data| data.label.clone())
+        self.lock().label()
     }
 
     /// When the session was first stored; `None` while it is new.
     pub fn created_at(&self) -> Option<Timestamp> {
-        self.contents(|contents| contents.created_at)
+        self.loaded(|loaded| loaded.contents.created_at)
     }
 
     /// When the session ends if it is not used again; `None` while it is new.
     ///
     /// As stored: this request's own use may move it at the end.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.lock().base.as_ref().map(|base| base.record.expires_at())
+        self.loaded(|loaded| loaded.record.expires_at())
     }
 
     /// When the session ends, however busy it is; `None` while it is new.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.lock().base.as_ref().map(|base| base.record.deadline())
+        self.loaded(|loaded| loaded.record.deadline())
     }
 
     /// The name of the session in [lists](crate::SessionInterface::sessions_of); `None` while it is
     /// new.
     pub fn handle(&self) -> Option<SessionHandle> {
-        self.lock().base.as_ref().map(|base| SessionHandle::of(base.id()))
+        self.loaded(|loaded| SessionHandle::of(loaded.id()))
     }
 
-    fn contents<T>(&self, read: impl FnOnce(&Contents) -> T) -> Option<T> {
-        let state = self.lock();
-        state.base.as_ref().filter(|_| !state.purge).map(|base| read(&base.contents))
+    fn loaded<T>(&self, read: impl FnOnce(&LoadedSession) -> T) -> Option<T> {
+        self.lock().loaded().map(read)
     }
 }

@@ -1,12 +1,16 @@
-//! What a handler may do to a session.
+//! What a handler may do to the values and the lifetime of a session.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Change, Phase, State, value};
-use crate::{Error, ManagedSession, Result, Saved, interface::Purpose, record::Data};
+use super::{
+    Phase, State,
+    commit::Committed,
+    plan::{Edit, Edited, Purpose},
+    value,
+};
+use crate::{AsKey, Error, KeyName, ManagedSession, Result};
 
 impl ManagedSession {
     /// Puts `value` under `key`.
@@ -17,25 +21,33 @@ impl ManagedSession {
     /// encoded. [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): the session would outgrow its
     /// limit. [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has
     /// left.
-    pub fn insert<T: Serialize + ?Sized>(&self, key: impl AsRef<str>, value: &T) -> Result<()> {
+    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
+    pub fn insert<T: Serialize + ?Sized>(&self, key: impl AsKey<T>, value: &T) -> Result<()> {
         let bytes = value::encode(value)?;
+        let shared = self.interface().shared();
         let mut state = self.lock();
-        self.set(&mut state, key.as_ref(), bytes)
+        check_open(&state)?;
+        if state.set(key.as_key(), bytes, shared.policy.max_bytes) {
+            Ok(())
+        } else {
+            Err(shared.too_large())
+        }
     }
 
-    /// Removes what is under `key`; tells whether there was anything.
+    /// Removes what is under `key`. Returns whether this request saw anything there.
+    ///
+    /// A value that another request put there since this one was opened is removed too. So that it
+    /// is, a request that removes what it did not see, and changes nothing else, reads the store
+    /// once more at its end.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
-    pub fn remove(&self, key: &str) -> Result<bool> {
+    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
+    pub fn remove(&self, key: impl KeyName) -> Result<bool> {
         let mut state = self.lock();
         check_open(&state)?;
-        let found = state.data(|data| data.values.get(key).is_some());
-        if found {
-            record(&mut state, Change::Remove(key.into()));
-        }
-        Ok(found)
+        Ok(state.remove(key.key_name()))
     }
 
     /// Removes what is under `key` and returns it.
@@ -47,13 +59,23 @@ impl ManagedSession {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec): it cannot be read as `T`; it is removed all
     /// the same. [`ErrorKind::Finished`](crate::ErrorKind::Finished) as in
     /// [`remove`](Self::remove).
-    pub fn remove_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let values = self.lock().data(|data| data.values.clone());
-        self.remove(key)?;
-        values.get(key).map(value::decode).transpose()
+    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
+    pub fn remove_as<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
+        let key = key.as_key();
+        let value = {
+            let mut state = self.lock();
+            check_open(&state)?;
+            let value = state.value(key);
+            state.remove(key);
+            value
+        };
+        value.read(key, value::decode).transpose()
     }
 
     /// Removes all values. Principal, label and lifetime stay; see [`purge`](Self::purge).
+    ///
+    /// A session without values and principal ends a minute later, so that requests under way can
+    /// still put something in.
     ///
     /// # Errors
     ///
@@ -61,9 +83,7 @@ impl ManagedSession {
     pub fn clear(&self) -> Result<()> {
         let mut state = self.lock();
         check_open(&state)?;
-        if state.may_be_stored() || !state.changes.is_empty() {
-            record(&mut state, Change::Clear);
-        }
+        state.clear();
         Ok(())
     }
 
@@ -75,10 +95,25 @@ impl ManagedSession {
     /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     pub fn set_permanent(&self, permanent: bool) -> Result<()> {
         self.check_head()?;
-        let mut state = self.lock();
-        if state.data(|data| data.permanent) != permanent {
-            record(&mut state, Change::Permanent(permanent));
-        }
+        self.lock().set_permanent(permanent);
+        Ok(())
+    }
+
+    /// Ends the session `duration` from now, if the lifetimes do not end it before: for a device
+    /// that is shared, or an account that was given for an hour. A login starts the usual lifetime
+    /// again unless the same request limits it too.
+    ///
+    /// # Form and units
+    ///
+    /// Rounded down to milliseconds. Zero ends the session when it is saved.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
+    pub fn limit_to(&self, duration: Duration) -> Result<()> {
+        self.check_head()?;
+        let ends_at = self.interface().shared().now().saturating_add(duration);
+        self.lock().set_end(ends_at);
         Ok(())
     }
 
@@ -92,61 +127,8 @@ impl ManagedSession {
         let mut state = self.lock();
         check_open(&state)?;
         let label: Option<Arc<str>> = label.map(|label| shortened(label, 256).into());
-        if state.data(|data| data.label != label) {
-            record(&mut state, Change::Label(label));
-        }
+        state.set_label(label);
         Ok(())
-    }
-
-    /// Asks for a new token at the next save: the old one is dead from then on, with no grace, also
-    /// for requests under way.
-    ///
-    /// For every change of privilege that is not a [`bind`](Self::bind), which renews by itself.
-    /// The record, its id and its values stay.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left, and
-    /// no cookie can be sent.
-    ///
-    /// # Source
-    ///
-    /// OWASP ASVS 5.0, 7.2.4; OWASP Session Management Cheat Sheet, "Renew the Session ID After Any
-    /// Privilege Level Change".
-    pub fn renew(&self) -> Result<()> {
-        self.check_head()?;
-        let mut state = self.lock();
-        state.renew = state.base.is_some() && !state.purge;
-        Ok(())
-    }
-
-    /// Ends the session at the next save: all it holds is gone, here at once and in the store then.
-    ///
-    /// What is put in afterwards belongs to a new session.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left; use
-    /// [`destroy`](Self::destroy).
-    pub fn purge(&self) -> Result<()> {
-        let mut state = self.lock();
-        check_open(&state)?;
-        purge(&mut state);
-        Ok(())
-    }
-
-    /// Ends the session now: when this has returned, its token is refused everywhere, and nothing
-    /// that is under way brings it back.
-    ///
-    /// Returns the same if the session had ended already, or if its token was replaced meanwhile: a
-    /// request with the token from before a login has no power over the session after it.
-    ///
-    /// # Errors
-    ///
-    /// As [`save`](Self::save); the session may then still be alive.
-    pub async fn destroy(&self) -> Result<()> {
-        purge(&mut self.lock());
-        self.commit(Purpose::Save, &mut |_| Ok(())).await.map(|_| ())
     }
 
     /// Replaces the value under `key` by what `change` makes of it, and stores it with everything
@@ -154,39 +136,130 @@ impl ManagedSession {
     ///
     /// Atomic across requests and processes: of 200 increments at once, each gets its own number.
     /// `change` is called again when another writer was faster, so it should do nothing else.
-    /// Returns the value that was stored.
+    /// Returns the value that was stored. A result that equals what this request saw is compared
+    /// with the store before it is returned.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Gone`](crate::ErrorKind::Gone): the session ended meanwhile; nothing was
-    /// stored. [`ErrorKind::Codec`](crate::ErrorKind::Codec) if the value is of another type. Else
-    /// as [`save`](Self::save).
+    /// stored. [`ErrorKind::Codec`](crate::ErrorKind::Codec) if the value is of another type: see
+    /// [`update_or_reset`](Self::update_or_reset). Else as [`save`](Self::save).
     ///
     /// # Cancellation
     ///
     /// When the future is dropped, the update took place or not.
-    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<T>
+    pub async fn update<T, F>(&self, key: impl AsKey<T>, mut change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send,
         F: FnMut(Option<T>) -> T + Send,
     {
+        let key = key.as_key().to_owned();
+        let infallible = |before| Ok::<T, std::convert::Infallible>(change(before));
+        match self.edit(&key, Misread::Fails, infallible).await? {
+            Ok(value) => Ok(value),
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`update`](Self::update), but a stored value that cannot be read as `T` counts as absent.
+    ///
+    /// For values whose type changed and that may start over: a cart of an old release, say.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn update_or_reset<T, F>(&self, key: impl AsKey<T>, mut change: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: FnMut(Option<T>) -> T + Send,
+    {
+        let key = key.as_key().to_owned();
+        let infallible = |before| Ok::<T, std::convert::Infallible>(change(before));
+        match self.edit(&key, Misread::IsAbsent, infallible).await? {
+            Ok(value) => Ok(value),
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`update`](Self::update), but `change` may refuse: then nothing is written, neither the
+    /// value nor what is pending, and its error is returned.
+    ///
+    /// A refusal is decided on what is stored, as an update is: it costs at least one read of the
+    /// store.
+    ///
+    /// # Errors
+    ///
+    /// The outer ones as [`update`](Self::update); the inner one is that of `change`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use session_core::{ManagedSession, Result};
+    /// # async fn handler(session: ManagedSession) -> Result<()> {
+    /// let left = session
+    ///     .try_update("credits", |credits: Option<u32>| {
+    ///         credits.unwrap_or(0).checked_sub(5).ok_or("not enough credits")
+    ///     })
+    ///     .await?;
+    /// if let Err(reason) = left {
+    ///     println!("{reason}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn try_update<T, E, F>(
+        &self,
+        key: impl AsKey<T>,
+        change: F,
+    ) -> Result<std::result::Result<T, E>>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        E: Send,
+        F: FnMut(Option<T>) -> std::result::Result<T, E> + Send,
+    {
+        let key = key.as_key().to_owned();
+        self.edit(&key, Misread::Fails, change).await
+    }
+
+    async fn edit<T, E, F>(
+        &self,
+        key: &str,
+        misread: Misread,
+        mut change: F,
+    ) -> Result<std::result::Result<T, E>>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        E: Send,
+        F: FnMut(Option<T>) -> std::result::Result<T, E> + Send,
+    {
         let mut result = None;
-        let mut edit = |data: &mut Data| {
-            let before = data.values.get(key).map(value::decode).transpose()?;
-            let after = change(before);
-            data.values.set(key, &value::encode(&after)?);
-            result = Some(after);
-            Ok(())
+        let mut apply = |before: Option<&[u8]>| {
+            let before = match before.map(value::decode).transpose() {
+                Err(_) if misread == Misread::IsAbsent => None,
+                before => before?,
+            };
+            match change(before) {
+                Ok(after) => {
+                    let bytes = value::encode(&after)?;
+                    result = Some(Ok(after));
+                    Ok(Edited::Set(bytes))
+                }
+                Err(reason) => {
+                    result = Some(Err(reason));
+                    Ok(Edited::Refused)
+                }
+            }
         };
-        let saved = self.commit(Purpose::Save, &mut edit).await?;
-        settled(saved, result)
+        self.commit(Purpose::Save, Some(Edit { key, change: &mut apply })).await?;
+        result.ok_or_else(Error::gone)
     }
 
     /// Removes what is under `key` and returns it, to one caller only, and stores that with
     /// everything pending.
     ///
     /// For what may be used once: messages, one-time tokens, nonces of a login. Of any number of
-    /// requests that take at once, in any number of processes, one gets the value.
+    /// requests that take at once, in any number of processes, one gets the value. Where this
+    /// request saw nothing under `key`, the store is read once more: ask
+    /// [`contains_key`](Self::contains_key) first where most requests find nothing.
     ///
     /// # Errors
     ///
@@ -195,53 +268,32 @@ impl ManagedSession {
     ///
     /// # Cancellation
     ///
-    /// When the future is dropped, the value may be gone with nobody having got it, and never the
-    /// other way round.
-    pub async fn take<T: DeserializeOwned + Send>(&self, key: &str) -> Result<Option<T>> {
-        let mut result = Some(None);
-        let mut edit = |data: &mut Data| {
-            let found = data.values.get(key).map(value::decode).transpose()?;
-            data.values.remove(key);
-            result = Some(found);
-            Ok(())
+    /// When the future is dropped, the value may be gone with no caller having got it, and never
+    /// the other way round.
+    pub async fn take<T: DeserializeOwned + Send>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
+        let key = key.as_key().to_owned();
+        let mut result = None;
+        let mut take = |before: Option<&[u8]>| {
+            result = before.map(value::decode).transpose()?;
+            Ok(Edited::Remove)
         };
-        let saved = self.commit(Purpose::Save, &mut edit).await?;
-        settled(saved, result)
+        let committed =
+            self.commit(Purpose::Save, Some(Edit { key: &key, change: &mut take })).await?;
+        debug_assert_ne!(committed, Committed::Refused);
+        Ok(result)
     }
 
-    /// The browser can still be told of a new token.
-    pub(crate) fn check_head(&self) -> Result<()> {
+    /// The browser can still be sent a new token.
+    pub(super) fn check_head(&self) -> Result<()> {
         if self.lock().phase == Phase::Handling { Ok(()) } else { Err(Error::finished()) }
     }
-
-    fn set(&self, state: &mut State, key: &str, bytes: Bytes) -> Result<()> {
-        check_open(state)?;
-        if state.data(|data| data.values.get(key) == Some(&*bytes)) {
-            return Ok(());
-        }
-        let view = state.view();
-        let before = view.values.clone();
-        view.values.set(key, &bytes);
-        let checked = self.interface().shared().check_size(view);
-        match &checked {
-            Ok(()) => state.changes.push(Change::Set(key.into(), bytes)),
-            Err(_) => view.values = before,
-        }
-        checked
-    }
 }
 
-fn record(state: &mut State, change: Change) {
-    change.apply(state.view());
-    state.changes.push(change);
-}
-
-fn purge(state: &mut State) {
-    state.changes.clear();
-    state.renew = false;
-    state.purges += 1;
-    state.purge = state.may_be_stored();
-    state.view = state.purge.then(Data::default);
+/// What a stored value of another type is to an update.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Misread {
+    Fails,
+    IsAbsent,
 }
 
 /// The longest beginning of `text` that has at most `bytes` bytes.
@@ -250,14 +302,7 @@ fn shortened(text: &str, bytes: usize) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-/// Nobody would save a change that is made now.
-fn check_open(state: &State) -> Result<()> {
+/// A change that is made now would not be saved.
+pub(super) fn check_open(state: &State) -> Result<()> {
     if state.phase == Phase::Finished { Err(Error::finished()) } else { Ok(()) }
-}
-
-fn settled<T>(saved: Saved, result: Option<T>) -> Result<T> {
-    match saved {
-        Saved::Gone => Err(Error::gone()),
-        Saved::Unchanged | Saved::Stored => result.ok_or_else(Error::gone),
-    }
 }

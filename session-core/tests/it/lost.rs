@@ -5,7 +5,8 @@ use session_core::Event;
 use crate::world::{World, finish};
 
 fn told_as_lost(world: &World) -> bool {
-    world.notes.take().contains(&Event::Lost)
+    let notes = world.notes.take();
+    notes.contains(&Event::Lost) || notes.contains(&Event::Abandoned)
 }
 
 #[test]

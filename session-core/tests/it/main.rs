@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and subtracts constants"
 )]
 
+mod activity;
 mod cookie;
 mod failures;
 mod gated;
@@ -20,6 +21,7 @@ mod overlap;
 mod principals;
 mod recall;
 mod record;
+mod retries;
 mod rotation;
 mod secrets;
 mod session;

@@ -26,10 +26,14 @@ fn a_login_binds_renews_and_keeps_what_the_visitor_had() {
 #[test]
 fn what_one_user_left_is_not_found_by_the_next() {
     let world = World::new();
-    let session = world.open(&world.login("alice"));
-    session.insert("diary", "dear").unwrap();
+    let alice = world.login("alice");
+    let session = world.open(&alice);
+    session.insert("diary", "secret").unwrap();
+    finish(&session);
+    let session = world.open(&alice);
+    session.insert("impersonated_by", "alice").unwrap();
     block_on(session.bind("bob")).unwrap();
-    assert!(session.is_empty());
+    assert_eq!(session.value_keys(), ["impersonated_by"], "what this request put in stays");
     let session = world.open(&cookie(finish(&session)));
     assert_eq!(session.principal().as_deref(), Some("bob"));
     assert!(!session.contains_key("diary"));

@@ -121,6 +121,24 @@ fn live_through_everything(lab: &Lab, secrets: &mut Secrets) {
     let session = lab.open(&visitor);
     block_on(session.bind("FINDME-principal")).unwrap();
     let user = secrets.keep(sent(&session));
+    // Every change of privilege, and a session too many.
+    let session = lab.open(&user);
+    block_on(session.bind("FINDME-principal")).unwrap();
+    block_on(session.bind("FINDME-other")).unwrap();
+    block_on(session.unbind(&["FINDME-key"])).unwrap();
+    session.renew().unwrap();
+    block_on(session.save()).unwrap();
+    fill(&session);
+    block_on(session.bind("FINDME-principal")).unwrap();
+    let user = secrets.keep(sent(&session));
+    let limited = Lab::with(sha256(1), |builder| builder.max_new_sessions_per_second(1));
+    for _ in 0..2 {
+        let session = limited.open_all(&[]);
+        fill(&session);
+        if let Err(error) = block_on(session.finish()) {
+            secrets.assert_are_not_in(&format!("{error} {error:?}"));
+        }
+    }
     // Stale, forged, malformed, too many.
     lab.open(&visitor);
     lab.open(format!("{}!{}", &user[..36], "A".repeat(64)));
@@ -148,13 +166,19 @@ fn live_through_everything(lab: &Lab, secrets: &mut Secrets) {
     for error in errors {
         secrets.assert_are_not_in(&format!("{error} {error:?} {error:#?}"));
     }
-    // Lost, and gone by a revocation.
+    // Abandoned, lost, and gone by a revocation.
+    session.insert("FINDME-lost", &1).unwrap();
+    drop(session);
+    let session = lab.open(&user);
+    sent(&session);
+    block_on(session.save()).unwrap();
     session.insert("FINDME-lost", &1).unwrap();
     drop(session);
     let [session, late] = [lab.open(&user), lab.open(&user)];
     session.insert("FINDME-late", &1).unwrap();
     assert_eq!(block_on(lab.server.revoke_all("FINDME-principal", None)).unwrap(), 1);
-    assert!(matches!(block_on(session.finish()).unwrap().cookie, CookieAction::Keep));
+    let error = block_on(session.finish()).unwrap_err();
+    secrets.assert_are_not_in(&format!("{error} {error:?}"));
     let error = block_on(late.update("FINDME", |_: Option<u32>| 1)).unwrap_err();
     secrets.assert_are_not_in(&format!("{error} {error:?}"));
     // Ambiguous, expired, destroyed; the store fails.
@@ -204,17 +228,23 @@ fn no_log_line_at_any_level_tells_who_or_what() {
         lines.iter().filter_map(|line| line.split_once(" event=")?.1.split(' ').next()).collect();
     // The test is worth something only if everything was told.
     let all = [
+        "abandoned",
         "conflict",
         "created",
         "destroyed",
         "expired",
         "gone",
+        "handed_over",
+        "limited",
+        "logged_in",
+        "logged_out",
         "lost",
         "reissued",
         "rejected",
         "renewed",
         "revoked",
         "rotated",
+        "stepped_up",
         "store_error",
     ];
     assert_eq!(told, BTreeSet::from(all), "{lines:#?}");

@@ -4,7 +4,7 @@ use session_core::{CookieAction, ErrorKind, Event, Saved, Status};
 
 use crate::{
     memory::block_on,
-    world::{MINUTE, World, cookie, finish, key, sends_nothing},
+    world::{MINUTE, SECOND, World, cookie, finish, key, sends_nothing},
 };
 
 #[test]
@@ -50,7 +50,6 @@ fn a_request_without_changes_writes_nothing() {
     let cookie = world.visit();
     let session = world.open(&cookie);
     session.insert("value", &1).unwrap();
-    session.remove("nothing").unwrap();
     assert_eq!(session.status(), Status::Unchanged);
     assert_eq!(finish(&session).saved, Saved::Unchanged);
     world.notes.take();
@@ -120,26 +119,155 @@ fn a_session_stored_under_a_higher_limit_may_be_read_and_made_smaller() {
 }
 
 #[test]
-fn a_session_that_ends_a_request_empty_and_unbound_is_removed() {
+fn a_session_that_ends_a_request_empty_and_unbound_ends_a_minute_later() {
+    let world = World::new();
+    let emptied = world.visit();
+    let session = world.open(&emptied);
+    session.clear().unwrap();
+    assert!(sends_nothing(&finish(&session)));
+    let bound = world.login("alice");
+    world.clock.advance(MINUTE - SECOND);
+    let reader = world.open(&emptied);
+    block_on(reader.touch()).unwrap();
+    assert!(sends_nothing(&finish(&reader)));
+    world.clock.advance(SECOND);
+    assert!(!world.is_alive(&emptied), "no read and no touch moved its end");
+    assert!(world.is_alive(&bound), "one with a principal stays");
+}
+
+#[test]
+fn a_value_for_an_emptied_session_restores_its_usual_end() {
     let world = World::new();
     let cookie = world.visit();
     let session = world.open(&cookie);
     session.clear().unwrap();
-    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
-    assert!(world.store.is_empty());
-    let bound = world.login("alice");
-    assert!(world.is_alive(&bound), "one that belongs to somebody stays");
+    finish(&session);
+    let session = world.open(&cookie);
+    session.insert("cart", &1).unwrap();
+    finish(&session);
+    world.clock.advance(10 * MINUTE);
+    assert!(world.open(&cookie).contains_key("cart"));
 }
 
 #[test]
-fn a_message_shown_once_leaves_no_session_behind() {
+fn a_message_shown_in_one_tab_refuses_nothing_to_another() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("flash", "hello").unwrap();
+    let visitor = cookie(finish(&session));
+    let [cart, page] = [(); 2].map(|()| world.open(&visitor));
+    block_on(page.take::<String>("flash")).unwrap();
+    assert!(sends_nothing(&finish(&page)));
+    cart.insert("cart", &["apple"]).unwrap();
+    assert_eq!(finish(&cart).saved, Saved::Stored);
+    assert_eq!(world.open(&visitor).value_keys(), ["cart"]);
+}
+
+#[test]
+fn an_update_that_would_change_nothing_here_is_made_on_what_is_stored() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("open", &false).unwrap();
+    session.insert("attempts", &5_u32).unwrap();
+    let visitor = cookie(finish(&session));
+    let [late, other] = [(); 2].map(|()| world.open(&visitor));
+    other.insert("open", &true).unwrap();
+    other.insert("attempts", &0_u32).unwrap();
+    finish(&other);
+    assert!(!block_on(late.update("open", |_: Option<bool>| false)).unwrap());
+    let capped = |attempts: Option<u32>| (attempts.unwrap_or(0) + 1).min(5);
+    assert_eq!(block_on(late.update("attempts", capped)).unwrap(), 1);
+    let stored = world.open(&visitor);
+    assert_eq!(stored.get::<bool>("open").unwrap(), Some(false));
+    assert_eq!(stored.get::<u32>("attempts").unwrap(), Some(1));
+}
+
+#[test]
+fn a_value_that_another_request_put_in_meanwhile_is_taken_and_removed() {
+    let world = World::new();
+    let visitor = world.visit();
+    let [taker, remover, clearer, other] = [(); 4].map(|()| world.open(&visitor));
+    for key in ["taken", "removed", "kept"] {
+        other.insert(key, &7).unwrap();
+    }
+    finish(&other);
+    assert_eq!(block_on(taker.take::<u32>("taken")).unwrap(), Some(7));
+    assert!(!remover.remove("removed").unwrap(), "as far as this request sees");
+    finish(&remover);
+    assert_eq!(world.open(&visitor).value_keys(), ["kept", "value"]);
+    clearer.clear().unwrap();
+    finish(&clearer);
+    assert!(world.open(&visitor).is_empty());
+}
+
+#[test]
+fn an_update_may_refuse_and_then_nothing_is_written() {
+    let world = World::new();
+    let session = world.open("");
+    session.insert("credits", &7_u32).unwrap();
+    let visitor = cookie(finish(&session));
+    let pay = |credits: Option<u32>| credits.unwrap_or(0).checked_sub(5).ok_or("too few");
+    let [first, second] = [(); 2].map(|()| world.open(&visitor));
+    assert_eq!(block_on(first.try_update("credits", pay)).unwrap(), Ok(2));
+    second.insert("pending", &1).unwrap();
+    assert_eq!(block_on(second.try_update("credits", pay)).unwrap(), Err("too few"));
+    assert!(second.is_modified(), "what is pending stays so");
+    assert_eq!(world.open(&visitor).value_keys(), ["credits"]);
+    finish(&second);
+    assert_eq!(world.open(&visitor).value_keys(), ["credits", "pending"]);
+}
+
+#[test]
+fn an_update_may_start_over_where_the_stored_value_is_of_another_type() {
+    let world = World::new();
+    let visitor = world.visit();
+    let session = world.open(&visitor);
+    let longer = |text: Option<String>| text.unwrap_or_default() + "x";
+    assert_eq!(block_on(session.update("value", longer)).unwrap_err().kind(), ErrorKind::Codec);
+    assert_eq!(block_on(session.update_or_reset("value", longer)).unwrap(), "x");
+    assert_eq!(block_on(session.update("value", longer)).unwrap(), "xx");
+}
+
+#[test]
+fn a_reload_shows_what_others_stored_with_the_changes_of_this_request_on_top() {
+    let world = World::new();
+    let visitor = world.visit();
+    let [session, other] = [(); 2].map(|()| world.open(&visitor));
+    session.insert("mine", &1).unwrap();
+    other.insert("theirs", &2).unwrap();
+    other.insert("mine", &3).unwrap();
+    finish(&other);
+    block_on(session.reload()).unwrap();
+    assert_eq!(session.value_keys(), ["mine", "theirs", "value"]);
+    assert_eq!(session.get::<u32>("mine").unwrap(), Some(1));
+    block_on(world.open(&visitor).destroy()).unwrap();
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn many_changes_of_one_key_in_a_request_count_as_the_last() {
+    let world = World::new();
+    let session = world.open("");
+    let mut items = Vec::new();
+    for item in 0..2_000_u32 {
+        items.push(item);
+        session.insert("items", &items).unwrap();
+    }
+    let stored = world.open(&cookie(finish(&session)));
+    assert_eq!(stored.get::<Vec<u32>>("items").unwrap().unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_message_shown_once_leaves_no_session_behind_for_long() {
     let world = World::new();
     let session = world.open("");
     session.insert("message", "saved").unwrap();
-    let session = world.open(&cookie(finish(&session)));
+    let visitor = cookie(finish(&session));
+    let session = world.open(&visitor);
     assert_eq!(block_on(session.take::<String>("message")).unwrap().as_deref(), Some("saved"));
-    assert!(matches!(finish(&session).cookie, CookieAction::Remove));
-    assert!(world.store.is_empty());
+    assert!(sends_nothing(&finish(&session)));
+    world.clock.advance(MINUTE);
+    assert!(!world.is_alive(&visitor));
 }
 
 #[test]
@@ -197,7 +325,7 @@ fn what_follows_a_purge_of_a_session_that_was_gone_meanwhile_is_done_in_a_new_on
             block_on(world.open(&old).destroy()).unwrap();
             if seen {
                 session.insert("value", &2).unwrap();
-                assert_eq!(block_on(session.save()).unwrap(), Saved::Gone);
+                assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
             }
             session.purge().unwrap();
             if login {
@@ -269,7 +397,7 @@ fn changes_that_nobody_saves_are_told() {
     let session = world.open("");
     session.insert("value", &1).unwrap();
     drop(session);
-    assert_eq!(world.notes.take(), [Event::Lost]);
+    assert_eq!(world.notes.take(), [Event::Abandoned]);
 }
 
 #[test]

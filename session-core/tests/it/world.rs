@@ -6,9 +6,9 @@ use std::{
 };
 
 use session_core::{
-    Clock, CookieAction, Event, Fingerprint, Finished, KeyRing, ManagedSession, ManualClock,
-    MemorySessionManager, Observer, SessionInterface, SessionInterfaceBuilder, SessionManager,
-    SigningKey,
+    Clock, CookieAction, ErrorKind, Event, Fingerprint, Finished, KeyRing, ManagedSession,
+    ManualClock, MemorySessionManager, Observer, SessionInterface, SessionInterfaceBuilder,
+    SessionManager, SigningKey,
 };
 
 use crate::memory::block_on;
@@ -125,6 +125,12 @@ pub(crate) fn open(server: &SessionInterface, cookie: &str) -> ManagedSession {
 
 pub(crate) fn finish(session: &ManagedSession) -> Finished {
     block_on(session.finish()).unwrap()
+}
+
+/// The changes were dropped since the session was gone, and no cookie is sent.
+pub(crate) fn is_refused(session: &ManagedSession) -> bool {
+    let error = block_on(session.finish()).unwrap_err();
+    error.kind() == ErrorKind::Gone && matches!(session.take_cookie(), CookieAction::Keep)
 }
 
 /// The cookie that was sent.

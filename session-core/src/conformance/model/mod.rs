@@ -1,26 +1,28 @@
 //! Random operations on the whole stack, beside a model of it.
 
+mod creation;
 #[expect(clippy::module_inception, reason = "the model is what the module is about")]
 mod model;
 mod request;
+mod stored;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::{
     model::{IDLE, LIFETIME, Model, Token, Values},
-    request::{Change, Cookie, Purpose, Request},
+    request::{BOUND, Change, Cookie, Purpose, Request, Saved},
 };
 use super::Harness;
 use crate::{
-    Clock, CookieAction, ErrorKind, ManagedSession, ManualClock, Saved, SessionInterface,
-    SessionManager, SigningKey,
+    Clock, CookieAction, ErrorKind, ManagedSession, ManualClock, SessionInterface, SessionManager,
+    SigningKey,
 };
 
 /// What the stack does, the model does, for some hundred sequences of operations.
 pub fn random_operations_agree_with_the_model<H: Harness>() {
     // Marsaglia's xorshift: the same sequences at every run.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..300 {
+    for _ in 0..400 {
         let bytes: Vec<u8> = (0..160)
             .map(|_| {
                 state ^= state << 13;
@@ -110,7 +112,7 @@ impl<'a, H: Harness> Run<'a, H> {
     }
 
     async fn step(&mut self, operation: u8, input: &mut Input<'_>) {
-        match operation % 20 {
+        match operation % 24 {
             0..=2 => {
                 let slot = usize::from(input.below(REQUESTS));
                 self.finish(slot).await;
@@ -119,6 +121,10 @@ impl<'a, H: Harness> Run<'a, H> {
             4 | 5 => {
                 let slot = usize::from(input.below(REQUESTS));
                 self.finish(slot).await;
+            }
+            20 | 21 => {
+                let slot = usize::from(input.below(REQUESTS));
+                self.finish_unheard(slot).await;
             }
             3 | 6 => {
                 let steps =
@@ -163,12 +169,26 @@ impl<'a, H: Harness> Run<'a, H> {
         self.requests[slot] = Some(Open { browser, session, request });
     }
 
+    /// Ends a request whose answer is lost: the browser has the cookie it had.
+    async fn finish_unheard(&mut self, slot: usize) {
+        let browsers = self.browsers;
+        self.finish(slot).await;
+        self.browsers = browsers;
+    }
+
     async fn finish(&mut self, slot: usize) {
         let Some(mut open) = self.requests[slot].take() else { return };
-        let finished = open.session.finish().await.expect("finish");
+        let finished = open.session.finish().await;
         let (saved, cookie) = self.model.finish(&mut open.request);
-        assert_eq!(finished.saved, saved, "what became of the changes");
-        match (finished.cookie, cookie) {
+        let (became, sent) = match finished {
+            Ok(finished) => (saved_as(finished.saved), finished.cookie),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+                (Saved::Gone, open.session.take_cookie())
+            }
+        };
+        assert_eq!(became, saved, "what became of the changes");
+        match (sent, cookie) {
             (CookieAction::Keep, Cookie::Keep) => {}
             (CookieAction::Remove, Cookie::Remove) => self.browsers[open.browser] = None,
             (CookieAction::Set(cookie), Cookie::Set(token)) => {
@@ -203,6 +223,30 @@ impl<'a, H: Harness> Run<'a, H> {
                 let (saved, expected) = self.model.commit(request, Purpose::Update(key));
                 assert_eq!(made, (saved != Saved::Gone).then_some(expected).flatten(), "an update");
             }
+            22 => {
+                let change = |before: Option<u32>| {
+                    let after = before.map_or(1, |before| before.wrapping_add(1));
+                    if after > BOUND { Err(()) } else { Ok(after) }
+                };
+                let made = settle(session.try_update(&name, change).await);
+                let (saved, expected) = self.model.commit(request, Purpose::TryUpdate(key));
+                let expected = match saved {
+                    Saved::Gone => None,
+                    Saved::Refused => Some(Err(())),
+                    _ => expected.map(Ok),
+                };
+                assert_eq!(made, expected, "an update that may refuse");
+            }
+            23 => {
+                let done = settle(session.unbind(&[&name]).await);
+                let is_new = matches!(request.life, request::Life::Unknown { .. });
+                let saved = if is_new {
+                    Saved::Unchanged
+                } else {
+                    self.model.commit(request, Purpose::Unbind(key)).0
+                };
+                assert_eq!(done.is_some(), saved != Saved::Gone, "a logout that keeps something");
+            }
             14 => {
                 let got = settle(session.take::<u32>(&name).await).flatten();
                 let (saved, expected) = self.model.commit(request, Purpose::Take(key));
@@ -234,7 +278,7 @@ impl<'a, H: Harness> Run<'a, H> {
                 }
             }
             _ => {
-                let saved = session.save().await.expect("save");
+                let saved = settle(session.save().await).map_or(Saved::Gone, saved_as);
                 assert_eq!(saved, self.model.commit(request, Purpose::Save).0, "a save");
             }
         }
@@ -251,8 +295,10 @@ impl<'a, H: Harness> Run<'a, H> {
 
     /// Sends every cookie there ever was again.
     async fn replay(&mut self) {
-        for (token, (_, value)) in &self.issued {
+        for (token, (owner, value)) in &self.issued {
             let session = self.interface.open([value.as_bytes()]).await.expect("open");
+            // Opening is a use.
+            self.model.open(Some((*owner, *token)));
             let expected = self.model.alive(*token);
             assert_eq!(session.is_new(), expected.is_none(), "whether a cookie is alive");
             if let Some(expected) = expected {
@@ -265,6 +311,13 @@ impl<'a, H: Harness> Run<'a, H> {
 fn values(session: &ManagedSession) -> Values {
     let entries = session.entries::<u32>().expect("numbers");
     entries.into_iter().map(|(key, value)| (key.parse().expect("a number"), value)).collect()
+}
+
+fn saved_as(saved: crate::Saved) -> Saved {
+    match saved {
+        crate::Saved::Unchanged => Saved::Unchanged,
+        crate::Saved::Stored => Saved::Stored,
+    }
 }
 
 /// `None` if the session was gone; nothing else may fail.

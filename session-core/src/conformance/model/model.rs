@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::request::{Base, Cookie, Purpose, Request, apply, edit};
-use crate::Saved;
+use super::{
+    request::{Base, Cookie, Due, Life, Purpose, Request, Saved, edit},
+    stored::Stored,
+};
 
 pub(super) const IDLE: u64 = 600_000;
 pub(super) const LIFETIME: u64 = 3_600_000;
-const STALE: u64 = 60_000;
+pub(super) const RETRY: u64 = 60_000;
+pub(super) const OVERTAKEN: u64 = 5_000;
+pub(super) const EMPTY: u64 = 60_000;
 
 pub(super) type Values = BTreeMap<u8, u32>;
 /// Tokens are numbered in the order they are made.
@@ -18,31 +22,8 @@ pub(super) type Token = usize;
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) now: u64,
-    sessions: Vec<Stored>,
+    pub(super) sessions: Vec<Stored>,
     tokens: usize,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Stored {
-    is_there: bool,
-    version: u64,
-    token: Token,
-    pub(super) token_at: u64,
-    pub(super) values: Values,
-    principal: Option<u8>,
-    /// When its lifetime began: at the last login, else at creation.
-    began: u64,
-    expires_at: u64,
-}
-
-impl Stored {
-    pub(super) fn is_live(&self, now: u64) -> bool {
-        self.is_there && now < self.expires_at && now < self.began + LIFETIME
-    }
-
-    fn used(&self, now: u64) -> u64 {
-        (now + IDLE).min(self.began + LIFETIME)
-    }
 }
 
 impl Model {
@@ -59,19 +40,30 @@ impl Model {
     }
 
     /// `owner` is the session the token was made for.
-    pub(super) fn open(&self, cookie: Option<(usize, Token)>) -> Request {
-        let mut request = Request::default();
+    pub(super) fn open(&mut self, cookie: Option<(usize, Token)>) -> Request {
+        let now = self.now;
+        let mut is_overtaken = false;
+        let mut claim = None;
         if let Some((owner, token)) = cookie {
-            let session = &self.sessions[owner];
-            if session.is_live(self.now) {
-                if session.token == token {
-                    request.base = Some(Base { session: owner, seen: session.clone() });
-                } else {
-                    request.stale = Some(session.token_at);
+            let session = &mut self.sessions[owner];
+            if session.is_live(now) && session.token == token {
+                // Opening is activity, written once half of the time is over.
+                if session.expires_at - now < IDLE / 2
+                    && let Some(fresh) = session.touch_due(now)
+                {
+                    session.expires_at = fresh;
                 }
+                let seen = session.clone();
+                let came_with = Some(token);
+                let base = Base { session: owner, seen, came_with, is_current: true };
+                return Request::new(now, Life::Known(base));
+            }
+            if session.is_live(now) {
+                is_overtaken = session.overtakes(now);
+                claim = session.is_kept_by(token, now).map(|_| (owner, token));
             }
         }
-        request
+        Request::new(now, Life::Unknown { is_overtaken, claim })
     }
 
     /// The session the newest token of which is `token`, live or not.
@@ -92,16 +84,29 @@ impl Model {
     }
 
     pub(super) fn finish(&mut self, request: &mut Request) -> (Saved, Cookie) {
-        let has_changes = !request.changes.is_empty() || request.renew || request.purge;
-        let saved = if request.gone && !has_changes {
-            Saved::Unchanged
-        } else {
-            match self.commit(request, Purpose::Finish).0 {
-                Saved::Gone if !has_changes => Saved::Unchanged,
-                saved => saved,
-            }
+        let has_changes = request.has_changes();
+        let is_ended = matches!(request.life, Life::Ended { .. });
+        let saved = match self.commit_unless(request, is_ended && !has_changes) {
+            Saved::Gone if !has_changes => Saved::Unchanged,
+            saved => saved,
         };
-        (saved, std::mem::take(&mut request.cookie))
+        let due = std::mem::take(&mut request.due);
+        let cookie = match (due, &request.life) {
+            (Due::Remove, _) => Cookie::Remove,
+            (Due::Begun, Life::Known(base)) => Cookie::Set(base.seen.token),
+            // One that was replaced meanwhile is not sent.
+            (Due::Changed, Life::Known(base))
+                if saved == Saved::Stored || self.alive(base.seen.token).is_some() =>
+            {
+                Cookie::Set(base.seen.token)
+            }
+            _ => Cookie::Keep,
+        };
+        (saved, cookie)
+    }
+
+    fn commit_unless(&mut self, request: &mut Request, is_over: bool) -> Saved {
+        if is_over { Saved::Unchanged } else { self.commit(request, Purpose::Finish).0 }
     }
 
     /// Returns what became of it, and the number an update made or a take got.
@@ -111,168 +116,227 @@ impl Model {
         purpose: Purpose,
     ) -> (Saved, Option<u32>) {
         let mut saved = Saved::Unchanged;
+        // Whether the store was asked since.
+        let mut is_fresh = false;
         loop {
-            if request.gone {
-                if !request.purge {
-                    return (request.end(), None);
+            match request.life.clone() {
+                Life::Ended { .. } => {
+                    request.drop_changes();
+                    return (Saved::Gone, None);
                 }
-                request.gone = false;
-                Self::removed(request, false);
-                continue;
-            }
-            let Some(base) = request.base.clone() else {
-                return self.create(request, purpose, saved);
-            };
-            let session = &self.sessions[base.session];
-            let is_held = session.is_live(self.now) && session.token == base.seen.token;
-            let is_newest = session.version == base.seen.version;
-            // What a request has seen is taken for granted until it writes.
-            let mut next = base.seen.clone();
-            apply(&request.changes, &mut next.values);
-            let result = edit(&mut next.values, purpose);
-            let is_empty = next.values.is_empty() && next.principal.is_none();
-            let removes = request.purge || (matches!(purpose, Purpose::Finish) && is_empty);
-            let renews = request.renew || matches!(purpose, Purpose::Bind(_));
-            let writes = renews || next.values != base.seen.values;
-            if !request.purge && !base.seen.is_live(self.now) {
-                if !is_held {
-                    request.lose(session, self.now);
-                    return (request.end(), None);
+                Life::Ending(base) => {
+                    if self.remove(request, &base) {
+                        saved = Saved::Stored;
+                    }
                 }
-                request.base = Some(Base { session: base.session, seen: session.clone() });
-                continue;
-            }
-            if !removes && !writes {
-                request.changes.clear();
-                if matches!(purpose, Purpose::Finish) {
-                    self.touch(request, &base);
+                Life::Unknown { is_overtaken, claim } => {
+                    if let Some(done) =
+                        self.create(request, purpose, is_overtaken, claim, &mut saved)
+                    {
+                        return done;
+                    }
                 }
-                return (saved, result);
-            }
-            if removes && !session.is_live(self.now) {
-                saved = Saved::Stored;
-                if Self::removed(request, false) {
-                    continue;
+                Life::Known(base) => {
+                    match self.change(request, purpose, &base, is_fresh) {
+                        Next::Done(became, number) => {
+                            let became = if became == Saved::Unchanged { saved } else { became };
+                            return (became, number);
+                        }
+                        Next::Again => {}
+                    }
+                    is_fresh = true;
                 }
-                return (saved, None);
             }
-            if !is_newest {
-                if is_held {
-                    request.base = Some(Base { session: base.session, seen: session.clone() });
-                } else {
-                    request.lose(session, self.now);
-                }
-                continue;
-            }
-            if !session.is_live(self.now) {
-                return (request.end(), None);
-            }
-            if removes {
-                self.sessions[base.session].is_there = false;
-                saved = Saved::Stored;
-                if Self::removed(request, true) {
-                    continue;
-                }
-                return (saved, None);
-            }
-            if let Purpose::Bind(principal) = purpose {
-                if next.principal.is_some_and(|before| before != principal) {
-                    next.values.clear();
-                }
-                next.principal = Some(principal);
-                next.began = self.now;
-            }
-            if renews {
-                next.token = self.token();
-                next.token_at = self.now;
-                request.cookie = Cookie::Set(next.token);
-            }
-            next.version += 1;
-            next.expires_at = next.used(self.now);
-            self.stored(request, base.session, next);
-            return (Saved::Stored, result);
         }
     }
 
-    fn create(
+    fn change(
         &mut self,
         request: &mut Request,
         purpose: Purpose,
-        saved: Saved,
-    ) -> (Saved, Option<u32>) {
-        let mut values = Values::new();
-        apply(&request.changes, &mut values);
-        let result = edit(&mut values, purpose);
-        let principal = match purpose {
-            Purpose::Bind(principal) => Some(principal),
-            _ => None,
-        };
-        if values.is_empty() && principal.is_none() {
-            request.changes.clear();
-            return (saved, result);
+        base: &Base,
+        is_fresh: bool,
+    ) -> Next {
+        let now = self.now;
+        if !base.seen.is_live(now) {
+            self.reload(request, base, purpose);
+            return Next::Again;
         }
-        if request.stale.is_some_and(|at| self.now < at + STALE) {
-            return (request.end(), None);
+        let before = &base.seen;
+        let mut next = before.clone();
+        if let Purpose::Bind(principal) = purpose
+            && before.principal.is_some_and(|before| before != principal)
+        {
+            next.values.clear();
         }
-        let token = self.token();
-        let mut session = Stored {
-            is_there: true,
-            version: 1,
-            token,
-            token_at: self.now,
-            values,
-            principal,
-            began: self.now,
-            expires_at: 0,
-        };
-        session.expires_at = session.used(self.now);
-        request.cookie = Cookie::Set(token);
-        self.sessions.push(session.clone());
-        let at = self.sessions.len() - 1;
-        self.stored(request, at, session);
-        (Saved::Stored, result)
+        request.changes.apply(&mut next.values);
+        let (result, is_refused) = edit(&mut next.values, purpose);
+        if is_refused {
+            if is_fresh {
+                return Next::Done(Saved::Refused, None);
+            }
+            self.reload(request, base, purpose);
+            return Next::Again;
+        }
+        let is_finish = matches!(purpose, Purpose::Finish);
+        if is_finish && next.is_empty() && base.came_with.is_none() {
+            self.remove(request, base);
+            let is_done = matches!(request.life, Life::Unknown { .. });
+            return if is_done { Next::Done(Saved::Stored, None) } else { Next::Again };
+        }
+        let is_same = next.values == before.values;
+        let renews = request.renew || matches!(purpose, Purpose::Bind(_) | Purpose::Unbind(_));
+        let presents = is_finish && !renews && base.is_current && before.kept.is_some();
+        let is_edit =
+            matches!(purpose, Purpose::Update(_) | Purpose::TryUpdate(_) | Purpose::Take(_));
+        if is_same && !renews && !presents {
+            if (is_edit || request.changes.removes()) && !is_fresh {
+                self.reload(request, base, purpose);
+                return Next::Again;
+            }
+            request.drop_changes();
+            if is_finish {
+                self.touch(request, base);
+            }
+            return Next::Done(Saved::Unchanged, result);
+        }
+        let session = &self.sessions[base.session];
+        if !session.is_live(now) {
+            request.due = Due::Keep;
+            request.drop_changes();
+            request.life = Life::Ended { last: base.clone(), is_overtaken: false };
+            return Next::Done(Saved::Gone, None);
+        }
+        if session.version != before.version {
+            self.reload(request, base, purpose);
+            return Next::Again;
+        }
+        let mut base = base.clone();
+        if renews {
+            self.renew(&mut next, &base, purpose);
+            base.is_current = false;
+            if request.due != Due::Begun {
+                request.due = Due::Changed;
+            }
+        } else if presents {
+            next.kept = None;
+        }
+        if now >= next.token_at + RETRY {
+            next.kept = None;
+        }
+        next.version += 1;
+        next.expires_at = next.used(now);
+        self.sessions[base.session] = next.clone();
+        base.seen = next;
+        request.life = Life::Known(base);
+        request.drop_changes();
+        Next::Done(Saved::Stored, result)
     }
 
-    fn stored(&mut self, request: &mut Request, at: usize, session: Stored) {
-        self.sessions[at] = session.clone();
-        request.base = Some(Base { session: at, seen: session });
-        request.changes.clear();
-        request.renew = false;
-        request.stale = None;
+    fn renew(&mut self, next: &mut Stored, base: &Base, purpose: Purpose) {
+        let before = next.principal;
+        let mut is_login = false;
+        match purpose {
+            Purpose::Bind(principal) => {
+                is_login = before != Some(principal);
+                next.principal = Some(principal);
+                next.began = self.now;
+            }
+            Purpose::Unbind(keep) => {
+                next.principal = None;
+                next.began = self.now;
+                next.values.retain(|key, _| *key == keep);
+            }
+            _ => {}
+        }
+        let kept = next.kept.filter(|_| !base.is_current);
+        next.kept = kept.or_else(|| base.came_with.map(|token| (token, is_login)));
+        next.token = self.token();
+        next.token_at = self.now;
+        next.epoch += 1;
     }
 
-    /// The request has no session any more; `true` if it asked for that, and may have another.
-    fn removed(request: &mut Request, is_ours: bool) -> bool {
-        request.cookie = if is_ours { Cookie::Remove } else { Cookie::Keep };
-        request.base = None;
-        request.renew = false;
-        let was_asked = std::mem::take(&mut request.purge);
-        if !was_asked {
-            request.changes.clear();
+    /// Sees what has become of the session.
+    fn reload(&mut self, request: &mut Request, base: &Base, purpose: Purpose) {
+        let session = &self.sessions[base.session];
+        let mut base = base.clone();
+        if !session.is_live(self.now) {
+            request.due = Due::Keep;
+            request.life = Life::Ended { last: base, is_overtaken: false };
+            return;
         }
-        was_asked
+        if session.epoch == base.seen.epoch {
+            base.seen = session.clone();
+            request.life = Life::Known(base);
+            return;
+        }
+        let kept = base.came_with.and_then(|token| session.is_kept_by(token, self.now));
+        match (purpose, kept) {
+            (Purpose::Bind(principal), Some(true)) if session.principal == Some(principal) => {
+                base.seen = session.clone();
+                base.is_current = false;
+                request.life = Life::Known(base);
+            }
+            (Purpose::Bind(_), Some(_)) => {
+                request.due = Due::Keep;
+                let claim = base.came_with.map(|token| (base.session, token));
+                request.life = Life::Unknown { is_overtaken: true, claim };
+            }
+            _ => {
+                let is_overtaken = session.overtakes(request.arrived);
+                request.due = Due::Keep;
+                request.life = Life::Ended { last: base, is_overtaken };
+            }
+        }
+    }
+
+    /// Ends the session; `false` if it was not this request's any more.
+    fn remove(&mut self, request: &mut Request, base: &Base) -> bool {
+        let session = &mut self.sessions[base.session];
+        let mut is_overtaken = false;
+        let mut is_done = true;
+        if session.is_live(self.now) {
+            if session.epoch == base.seen.epoch {
+                session.is_there = false;
+                let was_sent = request.due != Due::Begun;
+                request.due = if was_sent { Due::Remove } else { Due::Keep };
+            } else {
+                is_overtaken = session.overtakes(request.arrived);
+                is_done = false;
+                request.due = Due::Keep;
+            }
+        } else {
+            request.due = Due::Keep;
+        }
+        if !matches!(request.life, Life::Ending(_)) {
+            request.drop_changes();
+        }
+        request.life = Life::Unknown { is_overtaken, claim: None };
+        is_done
     }
 
     fn touch(&mut self, request: &mut Request, base: &Base) {
-        let fresh = base.seen.used(self.now);
-        if fresh.saturating_sub(base.seen.expires_at) < IDLE / 10 {
-            return;
-        }
+        let Some(fresh) = base.seen.touch_due(self.now) else { return };
         let now = self.now;
         let session = &mut self.sessions[base.session];
         if !session.is_live(now) {
-            request.gone = true;
-            request.cookie = Cookie::Keep;
+            request.due = Due::Keep;
+            request.life = Life::Ended { last: base.clone(), is_overtaken: false };
         } else if session.version == base.seen.version {
             session.expires_at = fresh;
-            if let Some(base) = &mut request.base {
+            if let Life::Known(base) = &mut request.life {
                 base.seen.expires_at = fresh;
             }
         }
     }
 
-    fn token(&mut self) -> Token {
+    pub(super) fn token(&mut self) -> Token {
         self.tokens += 1;
         self.tokens
     }
+}
+
+enum Next {
+    Done(Saved, Option<u32>),
+    Again,
 }

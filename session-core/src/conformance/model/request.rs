@@ -1,24 +1,64 @@
 //! One request to the model: what it has seen, and what it wants.
 
-use super::model::{Stored, Token, Values};
-use crate::Saved;
+use std::collections::BTreeMap;
+
+use super::{
+    model::{Token, Values},
+    stored::Stored,
+};
+
+/// What became of a save.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Saved {
+    Unchanged,
+    Stored,
+    Gone,
+    Refused,
+}
 
 /// One request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
-    pub(super) base: Option<Base>,
-    pub(super) stale: Option<u64>,
-    pub(super) changes: Vec<Change>,
+    /// When it arrived.
+    pub(super) arrived: u64,
+    pub(super) life: Life,
+    pub(super) changes: Changes,
     pub(super) renew: bool,
-    pub(super) purge: bool,
-    pub(super) gone: bool,
-    pub(super) cookie: Cookie,
+    pub(super) due: Due,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Life {
+    Unknown {
+        /// Its token was replaced around the time it arrived.
+        is_overtaken: bool,
+        /// The session and the token it came with, which was replaced a moment ago.
+        claim: Option<(usize, Token)>,
+    },
+    Known(Base),
+    Ended {
+        last: Base,
+        is_overtaken: bool,
+    },
+    /// The handler asked for the end of this one; what follows is for a new session.
+    Ending(Base),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Base {
     pub(super) session: usize,
     pub(super) seen: Stored,
+    /// The token the request came with; `None` if the session began in it.
+    pub(super) came_with: Option<Token>,
+    /// It is still the session's token, as far as is known.
+    pub(super) is_current: bool,
+}
+
+/// Of each key, what becomes of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    is_cleared: bool,
+    values: BTreeMap<u8, Option<u32>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +73,16 @@ pub(super) enum Purpose {
     Save,
     Finish,
     Bind(u8),
+    /// Only the value under this key stays.
+    Unbind(u8),
     Update(u8),
+    /// An update that refuses beyond a bound.
+    TryUpdate(u8),
     Take(u8),
 }
+
+/// A number that is not exceeded by `TryUpdate`.
+pub(super) const BOUND: u32 = 2;
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Cookie {
@@ -45,86 +92,127 @@ pub(super) enum Cookie {
     Remove,
 }
 
-pub(super) fn apply(changes: &[Change], values: &mut Values) {
-    for change in changes {
-        match *change {
-            Change::Set(key, value) => {
-                values.insert(key, value);
-            }
-            Change::Remove(key) => {
-                values.remove(&key);
-            }
-            Change::Clear => values.clear(),
+/// Which cookie the response needs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Due {
+    #[default]
+    Keep,
+    Remove,
+    /// Of a session that began in this request.
+    Begun,
+    Changed,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_cleared && self.values.is_empty()
+    }
+
+    pub(super) fn removes(&self) -> bool {
+        self.is_cleared || self.values.values().any(Option::is_none)
+    }
+
+    pub(super) fn apply(&self, values: &mut Values) {
+        if self.is_cleared {
+            values.clear();
+        }
+        for (key, change) in &self.values {
+            match change {
+                Some(value) => values.insert(*key, *value),
+                None => values.remove(key),
+            };
         }
     }
 }
 
 impl Request {
+    pub(super) fn new(arrived: u64, life: Life) -> Self {
+        Self { arrived, life, changes: Changes::default(), renew: false, due: Due::Keep }
+    }
+
     /// What the handler sees.
     pub(super) fn view(&self) -> Values {
-        let mut values = match &self.base {
-            Some(base) if !self.purge => base.seen.values.clone(),
-            _ => Values::new(),
+        let mut values = match &self.life {
+            Life::Known(base) | Life::Ended { last: base, .. } => base.seen.values.clone(),
+            Life::Unknown { .. } | Life::Ending(_) => Values::new(),
         };
-        apply(&self.changes, &mut values);
+        self.changes.apply(&mut values);
         values
     }
 
     pub(super) fn is_new(&self) -> bool {
-        self.base.is_none()
+        matches!(self.life, Life::Unknown { .. } | Life::Ending(_))
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        self.renew || !self.changes.is_empty() || matches!(self.life, Life::Ending(_))
     }
 
     /// The session it has.
     pub(super) fn owner(&self) -> Option<usize> {
-        self.base.as_ref().map(|base| base.session)
+        match &self.life {
+            Life::Known(base) | Life::Ended { last: base, .. } => Some(base.session),
+            Life::Unknown { .. } | Life::Ending(_) => None,
+        }
     }
 
     pub(super) fn change(&mut self, change: Change) {
         let view = self.view();
-        let is_one = match change {
-            Change::Set(key, value) => view.get(&key) != Some(&value),
-            Change::Remove(key) => view.contains_key(&key),
-            Change::Clear => self.base.is_some() || !self.changes.is_empty(),
-        };
-        if is_one {
-            self.changes.push(change);
+        let is_known = matches!(self.life, Life::Known(_));
+        let changes = &mut self.changes;
+        match change {
+            Change::Set(key, value) if view.get(&key) != Some(&value) => {
+                changes.values.insert(key, Some(value));
+            }
+            Change::Remove(key) if is_known || view.contains_key(&key) => {
+                changes.values.insert(key, None);
+            }
+            Change::Clear => {
+                changes.values.clear();
+                changes.is_cleared = is_known;
+            }
+            Change::Set(..) | Change::Remove(_) => {}
         }
     }
 
     pub(super) fn renew(&mut self) {
-        self.renew = self.base.is_some() && !self.purge;
+        self.renew = matches!(self.life, Life::Known(_));
     }
 
     pub(super) fn purge(&mut self) {
-        self.changes.clear();
+        self.drop_changes();
+        self.life = match self.life.clone() {
+            Life::Known(base) => Life::Ending(base),
+            Life::Ended { is_overtaken, .. } => Life::Unknown { is_overtaken, claim: None },
+            life => life,
+        };
+    }
+
+    pub(super) fn drop_changes(&mut self) {
+        self.changes = Changes::default();
         self.renew = false;
-        self.purge = self.base.is_some();
-    }
-
-    /// The session is another's now, or nobody's.
-    pub(super) fn lose(&mut self, session: &Stored, now: u64) {
-        self.gone = true;
-        if session.is_live(now) {
-            self.stale = self.stale.max(Some(session.token_at));
-        }
-    }
-
-    pub(super) fn end(&mut self) -> Saved {
-        self.changes.clear();
-        (self.renew, self.purge, self.gone) = (false, false, true);
-        self.cookie = Cookie::Keep;
-        Saved::Gone
     }
 }
 
-pub(super) fn edit(values: &mut Values, purpose: Purpose) -> Option<u32> {
+/// Changes what depends on what is there; returns the number it made or got, and whether it
+/// refused.
+pub(super) fn edit(values: &mut Values, purpose: Purpose) -> (Option<u32>, bool) {
+    let next = |key| values.get(&key).map_or(1, |before: &u32| before.wrapping_add(1));
     match purpose {
         Purpose::Update(key) => {
-            let after = values.get(&key).map_or(1, |before| before.wrapping_add(1));
+            let after = next(key);
             values.insert(key, after);
-            Some(after)
+            (Some(after), false)
         }
-        Purpose::Take(key) => values.remove(&key),
-        Purpose::Save | Purpose::Finish | Purpose::Bind(_) => None,
+        Purpose::TryUpdate(key) => {
+            let after = next(key);
+            if after > BOUND {
+                return (None, true);
+            }
+            values.insert(key, after);
+            (Some(after), false)
+        }
+        Purpose::Take(key) => (values.remove(&key), false),
+        Purpose::Save | Purpose::Finish | Purpose::Bind(_) | Purpose::Unbind(_) => (None, false),
     }
 }

@@ -11,7 +11,7 @@ use self::{
     stage::{Done, Schedule, Stage},
 };
 use super::Harness;
-use crate::{CookieAction, ErrorKind, Saved, SessionManager};
+use crate::{CookieAction, ErrorKind, SessionManager};
 
 /// Two requests in one process keep every promise, in every order of their calls.
 pub fn overlapping_requests_of_one_process<H: Harness>() {
@@ -73,12 +73,12 @@ impl Played {
     /// The small model: what must hold whatever the order was.
     fn judge(&self, what: &str) {
         let ended = self.first(|done| matches!(done, Done::Removed(..)));
-        let renewal = self.first(|done| match *done {
-            Done::Put(who, _) => {
-                self.reports[who].was_known && matches!(self.kinds[who], Kind::Renew | Kind::Bind)
-            }
+        let is_renewal = |done: &Done| match *done {
+            // By a stranger it is a login that takes over what an earlier try at it left.
+            Done::Put(who, id) => id == self.end.id && self.kinds[who].renews(),
             _ => false,
-        });
+        };
+        let renewal = self.first(is_renewal);
         let renewer = renewal.map(|at| self.log[at].who());
         assert_eq!(
             self.end.values.is_none(),
@@ -93,18 +93,24 @@ impl Played {
         }
         if let Some(renewal) = renewal {
             let mut strangers = self.wrote_after(renewal);
-            strangers.retain(|who| Some(*who) != renewer);
+            // A login is made once more where the answer of the one before may be lost.
+            strangers.retain(|who| Some(*who) != renewer && self.kinds[*who] != Kind::Bind);
             assert!(strangers.is_empty(), "{what}: an older request wrote after the renewal");
         }
         self.judge_changes(what);
-        self.judge_cookies(what, ended, renewal);
-        // Nobody got a session of their own but those who came as strangers and stored something.
-        let own: HashSet<usize> =
-            self.log.iter().filter(|done| done.id() != self.end.id).map(Done::who).collect();
-        assert!(
-            own.iter().all(|who| !self.reports[*who].was_known),
-            "{what}: a session of its own"
-        );
+        let last = self.log.iter().rev().find(|done| is_renewal(done)).map(Done::who);
+        self.judge_cookies(what, ended, renewal, last);
+        // Strangers who store something get sessions of their own, and a login that ends the one
+        // that another request renewed.
+        for who in self.log.iter().filter(|done| done.id() != self.end.id).map(Done::who) {
+            let may_begin = !self.reports[who].was_known || self.begins_anew(who, ended);
+            assert!(may_begin, "{what}: a session of its own");
+        }
+    }
+
+    /// Whether this login ended the session that another request renewed, to begin a clean one.
+    fn begins_anew(&self, who: usize, ended: Option<usize>) -> bool {
+        self.kinds[who] == Kind::Bind && ended.is_some_and(|ended| self.log[ended].who() == who)
     }
 
     /// Where in the log something first happened to the session both requests came for.
@@ -119,6 +125,10 @@ impl Played {
             .filter(|done| done.id() == self.end.id && !matches!(done, Done::Refused(..)))
             .map(Done::who)
             .collect()
+    }
+
+    fn unbinds(&self) -> bool {
+        (0..2).any(|who| self.kinds[who] == Kind::Unbind && self.has_put(who))
     }
 
     fn has_put(&self, by: usize) -> bool {
@@ -136,21 +146,24 @@ impl Played {
             if !report.was_known {
                 continue;
             }
-            let was_told = report.saved != Saved::Gone && failed.is_none();
+            let was_told = !report.is_refused && failed.is_none();
             match self.kinds[who] {
                 Kind::Set => {
                     assert_eq!(was_told, self.has_put(who), "{what}: request {who} was told");
                     if let Some(values) = &self.end.values {
                         let kept = values.contains_key(["a", "b"][who]);
-                        assert_eq!(kept, was_told, "{what}: the value of request {who}");
+                        let expected = was_told && !self.unbinds();
+                        assert_eq!(kept, expected, "{what}: the value of request {who}");
                     }
                 }
-                Kind::Update => {
+                Kind::Update | Kind::TryUpdate => {
                     assert_eq!(report.number.is_some(), self.has_put(who), "{what}: request {who}");
                     updates.extend(report.number);
                 }
-                Kind::Renew | Kind::Bind => {
-                    assert_eq!(was_told, self.has_put(who), "{what}: request {who} was told");
+                Kind::Renew | Kind::Bind | Kind::Unbind => {
+                    let has_put =
+                        self.log.iter().any(|done| matches!(*done, Done::Put(by, _) if by == who));
+                    assert_eq!(was_told, has_put, "{what}: request {who} was told");
                 }
                 _ => {}
             }
@@ -160,7 +173,11 @@ impl Played {
         let counted: Vec<u32> = (1..).take(updates.len()).collect();
         assert_eq!(updates, counted, "{what}: every update has its own number");
         assert!(tickets <= 1, "{what}: the ticket was taken {tickets} times");
-        if let Some(values) = &self.end.values {
+        if self.unbinds() {
+            if let Some(values) = &self.end.values {
+                assert!(values.keys().eq(["same"]), "{what}: what a logout keeps");
+            }
+        } else if let Some(values) = &self.end.values {
             let number = values.get("number").and_then(|number| number.parse().ok());
             assert_eq!(number, Some(updates.len()), "{what}: the number of updates");
             assert_eq!(values.contains_key("ticket"), tickets == 0, "{what}: the ticket");
@@ -169,8 +186,13 @@ impl Played {
     }
 
     /// Just the tokens that should be alive are, and the browser is told of those only.
-    fn judge_cookies(&self, what: &str, ended: Option<usize>, renewal: Option<usize>) {
-        let renewer = renewal.map(|at| self.log[at].who());
+    fn judge_cookies(
+        &self,
+        what: &str,
+        ended: Option<usize>,
+        renewal: Option<usize>,
+        renewer: Option<usize>,
+    ) {
         let original = ended.is_none() && renewer.is_none();
         assert_eq!(self.end.original_is_alive, original, "{what}: the cookie from before");
         for (who, report) in self.reports.iter().enumerate() {
@@ -181,8 +203,12 @@ impl Played {
                 self.log[over + 1..].iter().any(
                     |done| matches!(*done, Done::Refused(by, id) if by == who && id == self.end.id),
                 ) && self.log[over].who() != who
+                    && self.kinds[who] != Kind::Bind
             });
             match &report.cookie {
+                CookieAction::Set(_) if self.begins_anew(who, ended) => {
+                    assert_eq!(is_alive, Some(true), "{what}: the cookie of login {who}");
+                }
                 CookieAction::Set(_) if report.was_known => {
                     let expected = ended.is_none() && renewer.is_none_or(|renewer| renewer == who);
                     assert_eq!(is_alive, Some(expected), "{what}: the cookie of request {who}");

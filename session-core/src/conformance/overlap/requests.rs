@@ -8,8 +8,8 @@ use std::{
 
 use super::{Stage, stage::Parked};
 use crate::{
-    Clock, CookieAction, ErrorKind, KeyRing, ManagedSession, ManualClock, Result, Saved, SessionId,
-    SessionInterface, SessionManager, SigningKey, conformance::Harness, cookie,
+    Clock, CookieAction, ErrorKind, KeyRing, ManagedSession, ManualClock, Result, SessionId,
+    SessionInterface, SessionManager, SigningKey, conformance::Harness, cookie, interface::Look,
 };
 
 /// All a request can do to a session.
@@ -20,28 +20,37 @@ pub(super) enum Kind {
     Set,
     SetSame,
     Update,
+    TryUpdate,
     Take,
     Renew,
     Rotate,
     Reissue,
     Bind,
+    Unbind,
     Destroy,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Read,
         Self::Touch,
         Self::Set,
         Self::SetSame,
         Self::Update,
+        Self::TryUpdate,
         Self::Take,
         Self::Renew,
         Self::Rotate,
         Self::Reissue,
         Self::Bind,
+        Self::Unbind,
         Self::Destroy,
     ];
+
+    /// Whether it changes the token with no grace for the old one.
+    pub(super) fn renews(self) -> bool {
+        matches!(self, Self::Renew | Self::Bind | Self::Unbind)
+    }
 }
 
 /// The value that may be taken once.
@@ -55,7 +64,8 @@ pub(super) struct Report {
     pub(super) number: Option<u32>,
     pub(super) ticket: Option<Ticket>,
     pub(super) failed: Option<ErrorKind>,
-    pub(super) saved: Saved,
+    /// Its changes were refused at its end.
+    pub(super) is_refused: bool,
     pub(super) cookie: CookieAction,
 }
 
@@ -141,18 +151,23 @@ impl World {
             number: None,
             ticket: None,
             failed: None,
-            saved: Saved::Unchanged,
+            is_refused: false,
             cookie: CookieAction::Keep,
         };
         let handled = self.handle(who, &session, &mut report).await;
         report.failed = handled.err().map(|error| error.kind());
-        let finished = session.finish().await.expect("finish");
-        report.saved = finished.saved;
-        if let CookieAction::Set(cookie) = &finished.cookie {
+        report.cookie = match session.finish().await {
+            Ok(finished) => finished.cookie,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+                report.is_refused = true;
+                session.take_cookie()
+            }
+        };
+        if let CookieAction::Set(cookie) = &report.cookie {
             let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
             issued[who] = Some(cookie.value().to_owned());
         }
-        report.cookie = finished.cookie;
         report
     }
 
@@ -176,9 +191,18 @@ impl World {
                 let after = session.update("number", change).await?;
                 report.number = after.parse().ok();
             }
+            Kind::TryUpdate => {
+                let change = |before: Option<String>| {
+                    let before = before.and_then(|number| number.parse::<u32>().ok());
+                    before.map(|before| (before + 1).to_string()).ok_or(())
+                };
+                let after = session.try_update("number", change).await?;
+                report.number = after.ok().and_then(|after| after.parse().ok());
+            }
             Kind::Take => report.ticket = session.take::<String>("ticket").await?.map(|_| Ticket),
             Kind::Renew => session.renew()?,
             Kind::Bind => session.bind("alice").await?,
+            Kind::Unbind => session.unbind(&["same"]).await?,
             Kind::Destroy => session.destroy().await?,
         }
         Ok(())
@@ -188,7 +212,11 @@ impl World {
         let keys = self.looker.shared().keys.load();
         let id = cookie::verify(&keys, cookie.as_bytes()).expect("our own cookie").id;
         let found = self.looker.shared().look(&id).await.expect("look");
-        let values = found.map(|(_, contents)| {
+        let found = match found {
+            Look::Live(_, contents) => Some(contents),
+            Look::Nothing | Look::Unreadable(_) => None,
+        };
+        let values = found.map(|contents| {
             let text = |value: &[u8]| rmp_serde::from_slice(value).expect("text");
             contents.data.values.iter().map(|(key, value)| (key.to_owned(), text(value))).collect()
         });

@@ -18,6 +18,7 @@ SECRET = bytes(range(32))
 SID = bytes.fromhex("6f1d3c5ab0e94d279c81f2a4b6d8e013")
 TOKEN = bytes(range(0xA0, 0xB0))
 NONCE = bytes(range(0x40, 0x58))
+EPOCH = bytes(range(0xC0, 0xC8))
 SALT = bytes(range(0x80, 0xA0))
 REALM, NAME = b"known", b"__Host-sid"
 
@@ -123,6 +124,9 @@ def record(algorithm, token, rotated_from=None):
             b"\x01" + string(b"Firefox on Linux"),
             verifier(token),
             varint(token_at),
+            EPOCH,
+            b"\x00",  # no token kept from before a login
+            b"\x00",  # no end of its own
             rotation,
             varint(len(values)),
             *(string(key) + string(value) for key, value in values),

@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData};
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
-/// use session_actix::{Key, Result, Session};
+/// use session_core::{Key, ManagedSession, Result};
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct Cart {
@@ -17,10 +17,10 @@ use std::{fmt, marker::PhantomData};
 ///
 /// const CART: Key<Cart> = Key::new("cart");
 ///
-/// async fn add(session: Session, item: String) -> Result<String> {
+/// async fn add(session: ManagedSession, item: String) -> Result<String> {
 ///     let mut cart = session.get(CART)?.unwrap_or(Cart { items: Vec::new() });
 ///     cart.items.push(item);
-///     session.insert(CART, cart)?;
+///     session.insert(CART, &cart)?;
 ///     Ok("added".to_owned())
 /// }
 /// ```
@@ -61,7 +61,7 @@ impl<T> fmt::Debug for Key<T> {
     label = "give text, or a `Key<{T}>`",
     note = "a `Key<A>` finds values of type `A` only; text finds values of any type"
 )]
-pub trait AsKey<T> {
+pub trait AsKey<T: ?Sized> {
     /// The key as text.
     fn as_key(&self) -> &str;
 }
@@ -78,20 +78,56 @@ impl<T> AsKey<T> for &Key<T> {
     }
 }
 
-impl<T> AsKey<T> for &str {
+impl<T: ?Sized> AsKey<T> for &str {
     fn as_key(&self) -> &str {
         self
     }
 }
 
-impl<T> AsKey<T> for String {
+impl<T: ?Sized> AsKey<T> for String {
     fn as_key(&self) -> &str {
         self
     }
 }
 
-impl<T> AsKey<T> for &String {
+impl<T: ?Sized> AsKey<T> for &String {
     fn as_key(&self) -> &str {
+        self
+    }
+}
+
+/// What names a value of any type: text, or a [`Key`].
+pub trait KeyName {
+    /// The key as text.
+    fn key_name(&self) -> &str;
+}
+
+impl<T> KeyName for Key<T> {
+    fn key_name(&self) -> &str {
+        self.name
+    }
+}
+
+impl<T> KeyName for &Key<T> {
+    fn key_name(&self) -> &str {
+        self.name
+    }
+}
+
+impl KeyName for &str {
+    fn key_name(&self) -> &str {
+        self
+    }
+}
+
+impl KeyName for String {
+    fn key_name(&self) -> &str {
+        self
+    }
+}
+
+impl KeyName for &String {
+    fn key_name(&self) -> &str {
         self
     }
 }
