@@ -95,13 +95,9 @@ impl Cache {
         self.table.shard(id).recall(id, |found| self.usable(found, now))
     }
 
-    /// The time at which a request begins. A feed that is late by then has emptied the table.
+    /// The time at which a request begins.
     fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        if let Some(feed) = &self.feed {
-            feed.check(now);
-        }
-        now
+        self.clock.now()
     }
 
     /// Whether an entry may be used, as far as that is known without the parent.
@@ -113,9 +109,14 @@ impl Cache {
             }
     }
 
-    /// Whether records may be in the table at all.
+    /// Whether the table may be used now. While a feed is late, it rests.
     fn admits(&self, now: Timestamp) -> bool {
         self.feed.as_ref().is_none_or(|feed| feed.is_whole(now))
+    }
+
+    /// Whether records may be in the table at all.
+    fn keeps(&self) -> bool {
+        self.feed.as_ref().is_none_or(|feed| feed.is_unbroken())
     }
 
     /// Whether a request may wait for a load that began before it. Not if a change since then would
@@ -247,7 +248,7 @@ impl Load {
 
     fn end(&self, loaded: Loaded<'_>) {
         let cache = &self.cache;
-        let admitted = || cache.admits(cache.clock.now());
+        let admitted = || cache.keeps();
         cache.table.shard(&self.id).end_load(&self.id, self.ticket, loaded, self.began, admitted);
     }
 }
@@ -289,7 +290,7 @@ impl<'a> Write<'a> {
             self.ticket,
             written,
             self.began,
-            |record| !record.is_expired(now) && self.cache.admits(now),
+            |record| !record.is_expired(now) && self.cache.keeps(),
         );
     }
 }

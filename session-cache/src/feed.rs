@@ -19,8 +19,8 @@ pub(crate) struct Feed {
     table: Arc<RecordTable>,
     clock: Arc<dyn Clock>,
     heartbeat: Duration,
-    /// The last millisecond at which the feed counts as whole if nothing more is heard; 0: it is
-    /// broken.
+    /// The last millisecond at which the feed counts as whole if nothing more is heard: later the
+    /// cache rests until the next sign of life. 0: it is broken.
     whole_until: AtomicU64,
     /// Held by those who say what state the feed is in, one at a time.
     turning: Mutex<()>,
@@ -41,18 +41,9 @@ impl Feed {
         until != BROKEN && now.as_millis() <= until
     }
 
-    /// Empties the table if the feed has become late. Not to be called with a shard locked.
-    pub(crate) fn check(&self, now: Timestamp) {
-        let until = self.whole_until.load(Ordering::SeqCst);
-        if until == BROKEN || now.as_millis() <= until {
-            return;
-        }
-        let _turn = lock(&self.turning);
-        let (seqcst, broken) = (Ordering::SeqCst, BROKEN);
-        if self.whole_until.compare_exchange(until, broken, seqcst, seqcst).is_ok() {
-            self.table.clear();
-            tracing::warn!("the feed of changes is late: every request goes to the store");
-        }
+    /// Whether the table holds what it will, though it may have to rest now.
+    pub(crate) fn is_unbroken(&self) -> bool {
+        self.whole_until.load(Ordering::SeqCst) != BROKEN
     }
 }
 
@@ -64,7 +55,9 @@ impl WatchChanges for Feed {
     fn alive(&self) {
         let _turn = lock(&self.turning);
         let now = self.clock.now();
-        if !self.is_whole(now) {
+        // After a silence the cache is used as it is: nothing was lost, or the feed would have
+        // broken first.
+        if self.whole_until.load(Ordering::SeqCst) == BROKEN {
             // What was read while changes may have been missed must not be used, and what is being
             // read must not come in.
             self.table.clear();

@@ -181,26 +181,24 @@ fn what_is_loaded_while_the_feed_breaks_and_mends_is_current() {
 }
 
 #[test]
-fn what_is_loaded_while_the_feed_is_late_is_current() {
+fn what_is_loaded_while_the_feed_is_late_is_current_when_it_is_used() {
     bounded(|| {
         let table = Arc::new(RecordTable::new(4, usize::MAX));
         let store = Arc::new(Store::new(1));
         let clock = Arc::new(ManualClock::at(NOW));
         let feed = Arc::new(Feed::new(Arc::clone(&table), clock, Duration::from_secs(60)));
         feed.alive();
-        let late = NOW.saturating_add(Duration::from_secs(61));
-        let checking = {
+        let reporting = {
             let (store, feed) = (Arc::clone(&store), Arc::clone(&feed));
             thread::spawn(move || {
                 store.store(2, Ordering::SeqCst);
-                feed.check(late);
+                feed.changed(&id());
+                feed.alive();
             })
         };
-        load_while(table.shard(&id()), &store, || feed.is_whole(NOW));
-        feed.check(late);
-        checking.join().expect("the check ends");
-        assert!(!feed.is_whole(late));
-        assert_eq!(kept(&table), 0, "a late feed leaves nothing");
+        load_while(table.shard(&id()), &store, || feed.is_unbroken());
+        reporting.join().expect("the feed ends");
+        assert_ne!(kept(&table), 1, "the change was reported before the feed was whole");
     });
 }
 

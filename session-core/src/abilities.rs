@@ -184,8 +184,8 @@ pub trait ForgetSessions: fmt::Debug + Send + Sync {
 ///   same store is told to the watcher with [`changed`](WatchChanges::changed), in this process
 ///   also before the write is answered or soon after. (`watch_tells_of_put_touch_and_remove`)
 /// - While the feed is whole, [`alive`](WatchChanges::alive) is called at least every
-///   [`heartbeat`](Self::heartbeat); a silence of longer than that means the feed may have lost
-///   something.
+///   [`heartbeat`](Self::heartbeat). In a longer silence changes may be on their way: copies are
+///   not used until the next `alive`, and are as good as before then.
 /// - When something may have been missed, [`broken`](WatchChanges::broken) is called before
 ///   anything else, and `alive` only once the feed is whole again.
 ///   (`watch_tells_when_the_feed_broke`)

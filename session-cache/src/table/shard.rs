@@ -117,8 +117,9 @@ impl Shard {
     /// Begins a request: finds the entry of `id`, or joins the load under way, or begins one. Also
     /// tells whether a write of `id` may still take place.
     ///
-    /// An entry that is not `usable` is dropped, and a load that is not `joinable` is left to its
-    /// waiters. Only the `first` look of a request is counted, and marks the entry as used.
+    /// An entry that is not `usable` stays until the load has ended, and a load that is not
+    /// `joinable` is left to its waiters. Only the `first` look of a request is counted, and marks
+    /// the entry as used.
     #[inline]
     pub(crate) fn start(
         &self,
@@ -132,19 +133,12 @@ impl Shard {
         let mut state = lock(&self.state);
         let uncertain = state.uncertain.contains(id);
         let found = if first { state.entries.get(id) } else { state.entries.look(id) };
-        let mut unusable = None;
-        if let Some(found) = found {
-            if usable(&found) {
-                state.figures.hits += u64::from(first);
-                return (Start::Hit(found.record), uncertain);
-            }
-            unusable = state.remove(id);
+        if let Some(found) = found.filter(usable) {
+            state.figures.hits += u64::from(first);
+            return (Start::Hit(found.record), uncertain);
         }
         state.figures.misses += u64::from(first);
-        let start = state.load(id, now, joinable, load);
-        drop(state);
-        drop(unusable);
-        (start, uncertain)
+        (state.load(id, now, joinable, load), uncertain)
     }
 
     /// Counts what was taken for a hit as a miss after all.
@@ -180,7 +174,13 @@ impl Shard {
                     state.insert(record, began, &mut evicted);
                 }
             }
-            Loaded::Absent if valid => state.uncertain.gone(id),
+            Loaded::Absent if valid => {
+                state.uncertain.gone(id);
+                // Dropped after the lock.
+                let gone = state.remove(id);
+                drop(state);
+                drop(gone);
+            }
             Loaded::Absent | Loaded::Failed => {}
         }
     }

@@ -315,7 +315,7 @@ fn a_feed_that_broke_empties_the_cache_and_is_gone_around_until_it_is_whole() {
 }
 
 #[test]
-fn a_feed_that_is_late_empties_the_cache() {
+fn a_cache_rests_while_the_feed_is_late_and_is_used_as_it_is_after_it() {
     let told = Told::new();
     let cache = told.cached();
     let record = support::record(support::id(1), 1, 0);
@@ -329,8 +329,19 @@ fn a_feed_that_is_late_empties_the_cache() {
     told.clock.advance(Duration::from_millis(1));
     assert!(recall(&cache, record.id()).is_none(), "a longer one is");
     get(&cache, record.id()).expect("live");
+    assert_eq!(cache.figures().hits, 1);
+    told.send(Message::Alive);
+    told.deliver();
     let figures = cache.figures();
-    assert_eq!((figures.hits, figures.entries), (1, 0));
+    assert_eq!((figures.hits, figures.entries), (1, 1), "nothing was lost");
+    get(&cache, record.id()).expect("live");
+    assert_eq!(cache.figures().hits, 2);
+    // A late feed that turns out to have lost something.
+    told.clock.advance(2 * HEARTBEAT);
+    told.send(Message::Broken);
+    told.send(Message::Alive);
+    told.deliver();
+    assert_eq!(cache.figures().entries, 0);
 }
 
 #[test]
