@@ -30,6 +30,7 @@ pub struct RedisConfig {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connect_timeout: Duration,
     pub(crate) heartbeat: Duration,
+    pub(crate) keep_alive: Duration,
     pub(crate) per_worker: bool,
     pub(crate) prefix: String,
     pub(crate) replicas: u32,
@@ -41,13 +42,8 @@ pub struct RedisConfig {
 #[derive(Clone)]
 pub(crate) enum Place {
     Server(String),
-    #[cfg(feature = "cluster")]
     Cluster(Vec<String>),
-    #[cfg(feature = "sentinel")]
-    Sentinel {
-        sentinels: Vec<String>,
-        master: String,
-    },
+    Sentinel { sentinels: Vec<String>, master: String },
 }
 
 impl RedisConfig {
@@ -60,8 +56,10 @@ impl RedisConfig {
 
     /// The defaults, for the Cluster that some of its nodes, at `urls`, belong to.
     ///
+    /// The others are connected to as the Cluster announces them, by address or by name
+    /// (`cluster-announce-hostname`, `cluster-preferred-endpoint-type`).
+    ///
     /// User and password are those of the first URL, unless set apart.
-    #[cfg(feature = "cluster")]
     pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         Self::at(Place::Cluster(urls.into_iter().map(Into::into).collect()))
     }
@@ -72,13 +70,16 @@ impl RedisConfig {
     /// User and password in these URLs are for the Sentinels; those for the server are set by
     /// [`username`](Self::username) and [`password`](Self::password). If the URLs are `rediss://`,
     /// the server is asked by TLS too.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel<U: Into<String>>(
         urls: impl IntoIterator<Item = U>,
         master: impl Into<String>,
     ) -> Self {
         let sentinels = urls.into_iter().map(Into::into).collect();
         Self::at(Place::Sentinel { sentinels, master: master.into() })
+    }
+
+    pub(crate) fn connect_timeout_value(&self) -> Duration {
+        self.connect_timeout.min(LONGEST_WAIT)
     }
 
     fn at(place: Place) -> Self {
@@ -92,6 +93,7 @@ impl RedisConfig {
             clock: Arc::new(SystemClock::new()),
             connect_timeout: Duration::from_secs(1),
             heartbeat: Duration::from_secs(2),
+            keep_alive: Duration::from_secs(10),
             per_worker: false,
             prefix: "session:".into(),
             replicas: 0,
@@ -144,11 +146,30 @@ impl RedisConfig {
     /// Sets the longest silence of a whole feed of changes: 2 seconds unless set, at least 40
     /// milliseconds.
     ///
-    /// The servers are asked four times in it. A cache in front honours a change elsewhere when it
-    /// is told, usually within a millisecond, and if the feed dies untold, at most one and a half
-    /// heartbeats later.
+    /// The servers are asked four times in it. A cache in front honours a change elsewhere when the
+    /// server reports it, usually within a millisecond, and if the feed dies unnoticed, at most one
+    /// and a half heartbeats later. While a server is silent its cache rests: it is used again,
+    /// with all that is in it, once the server answers over the same connection and is still in
+    /// charge.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.heartbeat = heartbeat;
+        self
+    }
+
+    /// Sets how long a connection may be silent before it is tried: 10 seconds unless set, at least
+    /// one.
+    ///
+    /// Firewalls, address translation and balancers forget connections that nothing passes over,
+    /// without a word to either end. The system sends a probe after this time (`TCP_KEEPALIVE`),
+    /// and ends a connection over which nothing is acknowledged for twice as long
+    /// (`TCP_USER_TIMEOUT`, on Linux). The first call after it asks for a sign of life first, and
+    /// connects anew if there is none in half of the call's [time-out](Self::timeout).
+    ///
+    /// # Source
+    ///
+    /// <https://man7.org/linux/man-pages/man7/tcp.7.html>
+    pub fn keep_alive(mut self, time: Duration) -> Self {
+        self.keep_alive = time;
         self
     }
 
@@ -182,9 +203,10 @@ impl RedisConfig {
     /// Against what a failover of asynchronous replicas can lose, a logout among it. It makes a
     /// loss unlikely, not impossible: the server does not take back what too few have confirmed,
     /// and a replica without the write may still be chosen. A write that too few confirm within
-    /// half of the [time-out](Self::timeout) is answered with
-    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable). Writes then wait for each
-    /// other, on a connection of their own.
+    /// a quarter of the [time-out](Self::timeout) is answered with
+    /// [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable), and its error says that
+    /// the server has it. Writes then have a connection of their own; those that come while others
+    /// are waited for are sent and confirmed together.
     ///
     /// # Source
     ///
@@ -217,6 +239,7 @@ impl fmt::Debug for RedisConfig {
             .field("clock", &self.clock)
             .field("connect_timeout", &self.connect_timeout)
             .field("heartbeat", &self.heartbeat)
+            .field("keep_alive", &self.keep_alive)
             .field("per_worker", &self.per_worker)
             .field("prefix", &self.prefix)
             .field("replicas", &self.replicas)
@@ -230,9 +253,7 @@ impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Server(_) => "Server(..)",
-            #[cfg(feature = "cluster")]
             Self::Cluster(_) => "Cluster(..)",
-            #[cfg(feature = "sentinel")]
             Self::Sentinel { .. } => "Sentinel(..)",
         })
     }

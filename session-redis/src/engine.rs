@@ -26,7 +26,9 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn start() -> Result<Self> {
-        let refused = |_| error::unavailable("the system refused a thread for the manager");
+        let refused = |error| {
+            error::unavailable(format!("the system refused a thread for the manager: {error}"))
+        };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(refused)?;
         let handle = runtime.handle().clone();
         let (running, ended) = oneshot::channel::<()>();
@@ -50,8 +52,15 @@ impl Engine {
         .await
     }
 
-    /// Runs `work` on the thread, whatever becomes of it.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.handle.spawn(work));
+    /// Keeps a task running on the thread: one that panicked is begun again.
+    pub(crate) fn keep<F>(&self, begin: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(self.handle.spawn(async move {
+            while tokio::spawn(begin()).await.is_err() {
+                tracing::error!("a task of the manager panicked and is begun again");
+            }
+        }));
     }
 }

@@ -1,41 +1,76 @@
-//! What went wrong at the server, and what that is in the terms of the contract.
+//! What went wrong, and what that is in the terms of the contract.
 
-use std::{borrow::Cow, error, fmt, io};
+use std::{borrow::Cow, error, fmt, io, sync::Arc};
 
 use redis::{ErrorKind as Kind, RedisError, ServerErrorKind as Server};
 use session_core::{Error, ErrorKind};
 
 /// Why a call had no answer. Cheap to clone: several calls may wait for one connection.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    /// The client or the server said no.
-    Refused(RedisError),
-    /// The time-out of the call came first.
-    Slow,
-    /// Fewer replicas than asked for have the write.
-    FewReplicas,
+pub(crate) struct Fault {
+    /// The server, if it was one of them.
+    at: Arc<str>,
+    why: Why,
 }
 
-impl From<RedisError> for Fault {
-    fn from(error: RedisError) -> Self {
-        Self::Refused(error)
-    }
+#[derive(Clone, Debug)]
+enum Why {
+    /// The client or the server said no.
+    Refused(RedisError),
+    /// As before, and the cause is known.
+    Known(&'static str, Option<RedisError>),
+    /// The time-out came first.
+    Slow,
 }
 
 impl Fault {
+    pub(crate) fn refused(at: &Arc<str>, error: RedisError) -> Self {
+        Self { at: Arc::clone(at), why: Why::Refused(error) }
+    }
+
+    pub(crate) fn known(at: &Arc<str>, cause: &'static str, error: Option<RedisError>) -> Self {
+        Self { at: Arc::clone(at), why: Why::Known(cause, error) }
+    }
+
+    pub(crate) fn slow(at: &Arc<str>) -> Self {
+        Self { at: Arc::clone(at), why: Why::Slow }
+    }
+
+    /// No server is known to be in charge.
+    pub(crate) fn moving() -> Self {
+        Self::known(&Arc::from(""), MOVING, None)
+    }
+
+    /// A server that is not what it is taken for, any more.
+    pub(crate) fn changed(at: &Arc<str>) -> Self {
+        Self::known(at, "the server is no master: who is in charge is asked again", None)
+    }
+
+    pub(crate) fn error(&self) -> Option<&RedisError> {
+        match &self.why {
+            Why::Refused(error) => Some(error),
+            Why::Known(_, error) => error.as_ref(),
+            Why::Slow => None,
+        }
+    }
+
     /// Whether the server does not know the script by its name.
     pub(crate) fn is_unknown_script(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.kind() == Kind::Server(Server::NoScript))
+        self.error().is_some_and(|error| error.kind() == Kind::Server(Server::NoScript))
+    }
+
+    /// Whether the server refused, rather than was not there: it is worth more to know.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !matches!(self.error().map(RedisError::kind), None | Some(Kind::Io))
     }
 
     /// The error for a caller of the constructor, who can change what is configured.
-    pub(crate) fn at_start(&self) -> Error {
-        let error = Error::from(self.clone());
-        let Self::Refused(refused) = self else { return error };
-        match Refusal::of(refused) {
-            Refusal::Login | Refusal::Database | Refusal::Configured | Refusal::Protocol => {
-                let (_, advice) = Refusal::of(refused).says();
-                Error::new(ErrorKind::Config, ORIGIN, advice).with_source(Cause::of(refused))
+    pub(crate) fn at_start(self) -> Error {
+        let refusal = self.error().map(Refusal::of);
+        let error = Error::from(self);
+        match refusal {
+            Some(Refusal::Login | Refusal::Database | Refusal::Protocol | Refusal::Sentinel) => {
+                config(error.to_string()).with_source(error)
             }
             _ => error,
         }
@@ -44,17 +79,25 @@ impl Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused(error) => {
-                let (kind, advice) = Refusal::of(&error).says();
-                Self::new(kind, ORIGIN, advice).with_source(Cause::of(&error))
+        let (kind, says, cause) = match &fault.why {
+            Why::Refused(error) => {
+                let (kind, says) = Refusal::of(error).says();
+                (kind, says, Some(Cause::of(error)))
             }
-            Fault::Slow => unavailable("the server did not answer within the time-out"),
-            Fault::FewReplicas => unavailable(
-                "fewer replicas than `RedisConfig::replicas` asks for have confirmed the write in \
-                 time; the server itself has it",
-            ),
-        }
+            Why::Known(says, error) => {
+                (ErrorKind::Unavailable, *says, error.as_ref().map(Cause::of))
+            }
+            Why::Slow => (ErrorKind::Unavailable, SLOW, None),
+        };
+        let mut message = match &*fault.at {
+            "" => says.to_owned(),
+            at => format!("{at}: {says}"),
+        };
+        let Some(cause) = cause.filter(|cause| !cause.0.is_empty()) else {
+            return Self::new(kind, ORIGIN, message);
+        };
+        message = format!("{message} ({cause})");
+        Self::new(kind, ORIGIN, message).with_source(cause)
     }
 }
 
@@ -62,7 +105,6 @@ impl From<Fault> for Error {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refusal {
     Busy,
-    Configured,
     Connection,
     Database,
     Full,
@@ -84,16 +126,14 @@ impl Refusal {
     fn of(error: &RedisError) -> Self {
         match error.kind() {
             Kind::AuthenticationFailed => Self::Login,
-            Kind::InvalidClientConfig => Self::Configured,
             Kind::RESP3NotSupported => Self::Protocol,
             Kind::Io if error.is_timeout() => Self::Slow,
             Kind::Io => Self::Connection,
-            Kind::MasterNameNotFoundBySentinel | Kind::EmptySentinelList => Self::Sentinel,
+            Kind::MasterNameNotFoundBySentinel => Self::Sentinel,
             Kind::Server(Server::BusyLoading) => Self::Loading,
             Kind::Server(Server::ReadOnly) => Self::ReadOnly,
             Kind::Server(Server::NoPerm) => Self::Permission,
-            Kind::ClusterConnectionNotFound
-            | Kind::Server(
+            Kind::Server(
                 Server::Moved
                 | Server::Ask
                 | Server::TryAgain
@@ -131,12 +171,7 @@ impl Refusal {
             }
             Self::WrongType => return (ErrorKind::Corrupt, FOREIGN),
             Self::Busy => "the server is busy with a script that does not end: look for it there",
-            Self::Configured => {
-                "the URL is none of a Redis server: write \
-                 `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS (with the \
-                 feature `tls`), or `unix:///path`"
-            }
-            Self::Connection => "the server cannot be reached",
+            Self::Connection => "the connection to the server was lost",
             Self::Database => {
                 "the server has no database of that number: look at the URL, and at `databases` in \
                  the server's configuration"
@@ -146,7 +181,7 @@ impl Refusal {
                 "the server refused the user or the password: look at the URL, and at the server's \
                  ACL"
             }
-            Self::Moving => "no server is in charge of the session now: the Cluster is changing",
+            Self::Moving => MOVING,
             Self::Permission => {
                 "the ACL of the user forbids a command or a key: allow the keys of the prefix and \
                  the commands named in the README"
@@ -154,51 +189,60 @@ impl Refusal {
             Self::Persistence => {
                 "the server takes no writes because it cannot save its data: look at its disk"
             }
-            Self::Protocol => "the server does not speak RESP3: Redis 7 or Valkey 8 is needed",
-            Self::ReadOnly => {
-                "the server is a read-only replica: name the master, or use Sentinel or Cluster"
-            }
+            Self::Protocol => OLD,
+            Self::ReadOnly => REPLICA,
             Self::Replicas => "the server takes no writes because too few replicas are connected",
-            Self::Sentinel => "no Sentinel knows a master of that name",
-            Self::Slow => "the server did not answer within the time-out",
+            Self::Sentinel => "no Sentinel knows a master of that name: look at `sentinel monitor`",
+            Self::Slow => SLOW,
             Self::Other => "the server refused",
         };
         (ErrorKind::Unavailable, advice)
     }
 }
 
-/// What the client said, without the parts that may name a key, a user or a host.
+/// The words of the system or the server, without those that may name a key or a user.
 #[derive(Debug)]
-struct Cause {
-    said: String,
-    io: Option<io::ErrorKind>,
-}
+struct Cause(String);
 
 impl Cause {
     fn of(error: &RedisError) -> Self {
-        let io = error::Error::source(error)
-            .and_then(|cause| cause.downcast_ref::<io::Error>())
-            .map(io::Error::kind);
-        Self { said: error.code().unwrap_or_else(|| error.category()).to_owned(), io }
+        if let Some(io) = io_error(error) {
+            return Self(io.to_string());
+        }
+        let code = error.code().unwrap_or_else(|| error.category());
+        // An unknown command is repeated with its arguments; `NOPERM` names the user.
+        let detail = error.detail().unwrap_or_default();
+        let detail = detail.split(", with args").next().unwrap_or_default();
+        let detail = match detail.find(" has no permissions") {
+            Some(at) => &detail[at + 1..],
+            None => detail,
+        };
+        let harmless = |word: &&str| word.len() < LONGEST_WORD;
+        let detail: Vec<_> = detail.split_whitespace().filter(harmless).collect();
+        Self(format!("{code} {}", detail.join(" ")).trim_end().to_owned())
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.io {
-            Some(kind) => write!(f, "{}: {kind}", self.said),
-            None => f.write_str(&self.said),
-        }
+        f.write_str(&self.0)
     }
 }
 
 impl error::Error for Cause {}
 
+/// What the system said, which the client keeps behind two pointers.
+pub(crate) fn io_error(error: &RedisError) -> Option<&io::Error> {
+    let source = error::Error::source(error)?;
+    let shared = source.downcast_ref::<Arc<dyn error::Error + Send + Sync>>()?;
+    shared.downcast_ref::<io::Error>()
+}
+
 pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Config, ORIGIN, message)
 }
 
-pub(crate) fn unavailable(message: &'static str) -> Error {
+pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Unavailable, ORIGIN, message)
 }
 
@@ -222,4 +266,14 @@ pub(crate) fn unexpected() -> Error {
 
 const FOREIGN: &str = "in the place of a session is something else; it was left alone: give \
                        sessions a prefix or a database of their own";
+const MOVING: &str = "no server is in charge of the session now: a failover, or a change of the \
+                      Cluster, is under way";
+const SLOW: &str = "the server did not answer within the time-out";
+pub(crate) const OLD: &str = "Redis 7 or Valkey 8 is needed";
+pub(crate) const REPLICA: &str =
+    "the server is a read-only replica: name the master, or use Sentinel or Cluster";
+
+/// Shorter than any sid or hash.
+const LONGEST_WORD: usize = 22;
+
 const ORIGIN: &str = "redis";

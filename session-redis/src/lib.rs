@@ -27,36 +27,40 @@
 //!
 //! # How it stores
 //!
-//! A session is one string, its record as it is, and 16 bytes that say where it stands in the index
-//! of its principal. `get` is `GET`, `exists` and a probe are `GETRANGE` of the header; `put`,
-//! `touch` and `remove` are scripts, so that comparing a version and writing the next is one step.
-//! The index of a principal is a sorted set whose entries leave when they are due.
+//! A session is one string, its record as it is. `get` is `GET`, `exists` and a probe are
+//! `GETRANGE` of the header; `put`, `touch` and `remove` are scripts, so that comparing a version
+//! and writing the next is one step. The index of a principal is a sorted set whose entries leave
+//! when they are due.
 //!
 //! | key | holds |
 //! | --- | --- |
 //! | `session:s:<sid>` | a record; its time to live is what is left of it, and the [slack](RedisConfig::slack) |
-//! | `session:p:<tag>` | the index of a principal: when an entry is due, sid, and what tells it from earlier ones |
+//! | `session:p:<tag>` | the index of a principal: sids, sorted by when they are due |
 //!
 //! # Limits
 //!
 //! Replicas are asynchronous: what a server answered and had not passed on is lost when it fails
 //! and a replica takes its place, a logout among it. [`RedisConfig::replicas`] waits for replicas,
 //! which makes that unlikely. In a Cluster the index of a principal may lose an entry in this way
-//! while its session remains on another server: no list names it then, until its next login. A scan
-//! that overlaps a restart or a change of the Cluster may miss sessions; a list by principal does
-//! not.
+//! while its session remains on another server: no list names it then, until its next touch or
+//! login. A scan that overlaps a restart or a change of the Cluster may miss sessions; a list by
+//! principal does not.
 
 mod config;
+mod diagnosis;
+mod endpoint;
 mod engine;
 mod error;
 mod feed;
-mod link;
 mod list;
 mod manager;
 mod names;
+mod pool;
+mod request;
 mod script;
 mod start;
 mod store;
+mod topology;
 
 #[cfg(feature = "tls")]
 pub use redis::{ClientTlsConfig, TlsCertificates};

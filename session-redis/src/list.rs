@@ -1,18 +1,24 @@
 //! Finding sessions: the index of a principal, and a scan of all servers.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use redis::{Client, Value, cmd};
+use redis::{Value, cmd};
 use session_core::{Cursor, Error, ListSessions, Page, PrincipalTag, Result, SessionId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     RedisSessionManager,
     error::{self, Fault},
-    link::{Request, Source, Target, Way, addresses, one},
+    pool::Route,
+    request::{Request, text},
     script,
     store::Store,
+    topology::{Discovery, Topology},
 };
 
 #[async_trait]
@@ -24,9 +30,10 @@ impl ListSessions for RedisSessionManager {
         limit: usize,
     ) -> Result<Page> {
         let limit = limit.clamp(1, LARGEST);
-        let begin = cursor.map_or_else(|| b"-".to_vec(), |it| [b"(", it.as_bytes()].concat());
-        let way = self.way();
-        self.engine().run(self.store().indexed(&way, tag, &begin, limit)).await
+        let from = cursor.map(|it| Entry::read(it.as_bytes()).ok_or_else(foreign_cursor));
+        let from = from.transpose()?;
+        let route = self.route();
+        self.engine().run(self.store().indexed(&route, tag, from.as_ref(), limit)).await
     }
 
     async fn scan(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page> {
@@ -34,68 +41,132 @@ impl ListSessions for RedisSessionManager {
             Some(cursor) => Place::read(cursor.as_bytes()).ok_or_else(foreign_cursor)?,
             None => Place::default(),
         };
-        let (timeout, limit) = (self.connect_timeout(), limit.clamp(1, LARGEST));
-        let way = self.way();
-        self.engine().run(self.store().scanned(&way, self.source(), timeout, place, limit)).await
+        let (route, limit) = (self.route(), limit.clamp(1, LARGEST));
+        self.engine().run(self.store().scanned(&route, self.discovery(), place, limit)).await
+    }
+}
+
+/// An entry of an index.
+#[derive(Clone)]
+struct Entry {
+    id: SessionId,
+    /// When it is due, as the server writes it.
+    due: String,
+}
+
+impl Entry {
+    fn write(&self) -> Vec<u8> {
+        [self.id.as_bytes().as_slice(), self.due.as_bytes()].concat()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (id, due) = bytes.split_first_chunk()?;
+        let due = std::str::from_utf8(due).ok()?;
+        due.parse::<f64>().ok()?;
+        Some(Self { id: SessionId::from_bytes(*id).ok()?, due: due.to_owned() })
+    }
+
+    /// Whether this was read before `other`, or is it.
+    fn is_until(&self, other: &Self) -> bool {
+        self.due == other.due && self.id.as_bytes() <= other.id.as_bytes()
     }
 }
 
 impl Store {
     async fn indexed(
         &self,
-        way: &Way,
+        route: &Route,
         tag: &PrincipalTag,
-        begin: &[u8],
+        from: Option<&Entry>,
         limit: usize,
     ) -> Result<Page> {
         let (key, count) = (self.names.index(tag), limit.to_string());
-        let args: [&[u8]; 2] = [begin, count.as_bytes()];
-        let Value::Array(entries) = self.rows(way, &script::LIST, key, &args).await? else {
+        let args: [&[u8]; 2] = [from.map_or("-inf", |it| &it.due).as_bytes(), count.as_bytes()];
+        let Value::Array(rows) = self.rows(route, &script::LIST, key, &args).await? else {
             return Err(error::unexpected());
         };
-        let mut ids = Vec::with_capacity(entries.len());
-        let mut last = None;
-        let full = entries.len() >= limit;
-        for entry in entries {
-            let Value::BulkString(entry) = entry else { return Err(error::unexpected()) };
-            let sid = entry.get(8..24).and_then(|sid| sid.try_into().ok());
-            ids.extend(sid.and_then(|sid| SessionId::from_bytes(sid).ok()));
-            last = Some(entry);
+        let entry = |row: &[Value]| {
+            let [Value::BulkString(id), due] = row else { return None };
+            let id = SessionId::from_bytes(id[..].try_into().ok()?).ok()?;
+            Some(Entry { id, due: text(due)?.to_owned() })
+        };
+        let entries = rows.chunks_exact(2).filter_map(entry);
+        let mut entries: Vec<_> =
+            entries.filter(|it| from.is_none_or(|from| !it.is_until(from))).collect();
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| entries.len() == limit);
+        let next = next.map(|last| Cursor::new(last.write()));
+        let there = self.there(route, &entries).await?;
+        let (live, dead): (Vec<_>, Vec<_>) =
+            entries.into_iter().zip(there).partition(|(_, there)| *there);
+        let gone = self.absent.note(tag, &live, &dead, self.timeout);
+        if !gone.is_empty() {
+            let args: Vec<_> = gone
+                .iter()
+                .flat_map(|it| [it.id.as_bytes().as_slice(), it.due.as_bytes()])
+                .collect();
+            // What stays is looked at next time.
+            if let Err(error) =
+                self.rows(route, &script::FORGET, self.names.index(tag), &args).await
+            {
+                tracing::debug!(%error, "entries of sessions that are gone stay in an index");
+            }
         }
-        Ok(Page::new(ids, last.filter(|_| full).map(Cursor::new)))
+        Ok(Page::new(live.into_iter().map(|(it, _)| it.id).collect(), next))
+    }
+
+    /// For each entry whether its session is there: one round trip to each server.
+    async fn there(&self, route: &Route, entries: &[Entry]) -> Result<Vec<bool>> {
+        let deadline = self.deadline();
+        let mut there = vec![true; entries.len()];
+        for places in route.by_server(entries.iter().map(|it| self.names.record(&it.id))) {
+            let exists = |place: &usize| {
+                let mut command = cmd("EXISTS");
+                command.arg(self.names.record(&entries[*place].id));
+                command
+            };
+            let key = self.names.record(&entries[places[0]].id);
+            let commands = places.iter().map(exists).collect();
+            let answers = route
+                .call(&Request { key, server: None, commands, writes: false }, deadline)
+                .await?;
+            for (place, answer) in places.into_iter().zip(answers.values) {
+                // What moves to another server just now is not known to be gone.
+                there[place] = answer != Value::Int(0);
+            }
+        }
+        Ok(there)
     }
 
     async fn scanned(
         &self,
-        way: &Way,
-        source: &Source,
-        timeout: Duration,
+        route: &Route,
+        discovery: &Discovery,
         place: Place,
         limit: usize,
     ) -> Result<Page> {
         let Place { mut node, mut cursor, mut ids, shape } = place;
         let deadline = self.deadline();
-        let masters = timeout_at(deadline, source.masters(timeout)).await;
-        let masters = masters.map_err(|_| Fault::Slow)?.map_err(Fault::from)?;
-        let now = if source.is_cluster() { shape_of(&masters) } else { 0 };
+        let refreshed = timeout_at(deadline, discovery.refresh()).await;
+        let topology = refreshed.unwrap_or_else(|_| Err(Fault::moving()))?;
+        let now = if topology.is_cluster() { shape_of(&topology) } else { 0 };
         if shape.is_some_and(|shape| shape != now) {
             return Err(error::unavailable(
                 "the Cluster changed while it was scanned: begin the scan again",
             ));
         }
         if ids.len() < limit
-            && let Some(master) = masters.get(usize::from(node))
+            && let Some(server) = topology.servers.get(usize::from(node))
         {
             let mut command = cmd("SCAN");
             command.arg(cursor).arg("MATCH").arg(format!("{}*", self.names.records()));
             command.arg("COUNT").arg(limit.max(SMALLEST));
-            let request = Request::read(Target { key: Vec::new() }, command);
-            let mut answers = if source.is_cluster() {
-                self.ask_one(master, timeout, &request, deadline).await?
-            } else {
-                self.ask(way, &request, deadline).await?
+            let mut request = Request::read(Vec::new(), command);
+            request.server = Some(Arc::clone(server));
+            let mut answers = route.call(&request, deadline).await?;
+            let Some(Value::Array(answer)) = answers.values.pop() else {
+                return Err(error::unexpected());
             };
-            let Some(Value::Array(answer)) = answers.pop() else { return Err(error::unexpected()) };
             let [Value::BulkString(next), Value::Array(keys)] = &answer[..] else {
                 return Err(error::unexpected());
             };
@@ -113,28 +184,50 @@ impl Store {
         }
         // The server may name more keys at once than a page takes: the rest waits in the cursor.
         let rest = ids.split_off(ids.len().min(limit));
-        let ended = usize::from(node) >= masters.len() && rest.is_empty();
+        let ended = usize::from(node) >= topology.servers.len() && rest.is_empty();
         let next = Place { node, cursor, ids: rest, shape: Some(now) };
         Ok(Page::new(ids, (!ended).then(|| Cursor::new(next.write()))))
     }
 }
 
-impl Store {
-    /// Asks one server of a Cluster, over a connection of its own.
-    async fn ask_one(
+/// Entries whose session was not there when it was looked for.
+///
+/// The index names a session before it is there. So an entry goes only if its session was absent
+/// twice, so far apart that a write of the session would have ended in between.
+#[derive(Debug, Default)]
+pub(crate) struct Absent(Mutex<HashMap<(PrincipalTag, SessionId), (String, Instant)>>);
+
+impl Absent {
+    /// Notes what is there and what is not: those that are gone for good.
+    fn note(
         &self,
-        server: &Client,
+        tag: &PrincipalTag,
+        live: &[(Entry, bool)],
+        dead: &[(Entry, bool)],
         timeout: Duration,
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<Vec<Value>> {
-        let asking = async {
-            let mut connection = one(server, timeout, |_| Ok::<(), ()>(())).await?;
-            connection.send(request).await
-        };
-        let asked = timeout_at(deadline, asking).await;
-        let answers = asked.map_err(|_| Error::from(Fault::Slow))?.map_err(Fault::from)?;
-        Ok(answers)
+    ) -> Vec<Entry> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (entry, _) in live {
+            seen.remove(&(*tag, entry.id));
+        }
+        let mut gone = Vec::new();
+        for (entry, _) in dead {
+            let key = (*tag, entry.id);
+            match seen.get(&key) {
+                Some((due, since)) if *due == entry.due => {
+                    if since.elapsed() >= 2 * timeout {
+                        seen.remove(&key);
+                        gone.push(entry.clone());
+                    }
+                }
+                _ if seen.len() < MOST_ABSENT || seen.contains_key(&key) => {
+                    seen.insert(key, (entry.due.clone(), Instant::now()));
+                }
+                // They are noted once there is room.
+                _ => seen.retain(|_, (_, since)| since.elapsed() < LONGEST_NOTED),
+            }
+        }
+        gone
     }
 }
 
@@ -172,11 +265,11 @@ impl Place {
 }
 
 /// A number for the servers of a Cluster: another one when the list is another.
-fn shape_of(masters: &[Client]) -> u64 {
+fn shape_of(topology: &Topology) -> u64 {
     // FNV-1a: stable from one process to the next, which the standard hasher need not be.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for address in addresses(masters) {
-        for byte in address.bytes().chain([0]) {
+    for server in &topology.servers {
+        for byte in server.address().bytes().chain([0]) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
@@ -184,7 +277,7 @@ fn shape_of(masters: &[Client]) -> u64 {
 }
 
 fn foreign_cursor() -> Error {
-    error::config("the cursor is none of this manager")
+    error::config("this cursor came from another manager")
 }
 
 /// How many entries one answer has at most.
@@ -192,3 +285,7 @@ const LARGEST: usize = 1_000;
 
 /// How many keys the server looks at for one answer at least.
 const SMALLEST: usize = 100;
+
+/// How many entries are noted at most, and for how long: a few megabytes.
+const MOST_ABSENT: usize = 50_000;
+const LONGEST_NOTED: Duration = Duration::from_secs(3_600);

@@ -11,12 +11,12 @@ use session_core::{
 
 use crate::{
     RedisConfig,
-    config::LONGEST_WAIT,
     engine::Engine,
-    feed::Feed,
-    link::{Plan, Source, Way, Ways},
+    feed::{Feed, Watchers},
+    pool::{ConnectionPool, Plan, Replicas, Route},
     start,
     store::Store,
+    topology::{Discovery, Seeds},
 };
 
 /// Keeps sessions in Redis or Valkey: one server, one behind Sentinels, or a Cluster.
@@ -50,8 +50,8 @@ use crate::{
 ///
 /// # Security
 ///
-/// Errors, events and `Debug` show no URL, no password and no name of a key. Whoever reads the
-/// server finds sealed records; whoever may write to it can put an older one back. Give it a user
+/// Errors and events show addresses of servers, and no password, user or name of a key. Reading the
+/// server yields sealed records; writing to it can put an older one back. Give it a user
 /// of its own, and TLS when it is not on the same machine.
 ///
 /// # Examples
@@ -72,24 +72,26 @@ pub struct RedisSessionManager {
 
 struct Shared {
     engine: Engine,
-    source: Arc<Source>,
-    ways: Arc<Ways>,
+    discovery: Arc<Discovery>,
+    pool: ConnectionPool,
     store: Arc<Store>,
     feed: Arc<Feed>,
-    connect_timeout: Duration,
 }
 
 impl RedisSessionManager {
-    /// Connects to the server at `url` with the defaults of [`RedisConfig`].
+    /// Connects to the server at `url` with the defaults of [`RedisConfig`], and tries it.
     ///
     /// A server whose policy for full memory may drop sessions is warned of in the log.
     ///
     /// # Errors
     ///
+    /// Each names the server and the cause.
+    ///
     /// - [`ErrorKind::Config`](session_core::ErrorKind::Config): no URL, a wrong password, no such
-    ///   database, or a server before Redis 7. The message says what to change.
+    ///   database, a server before Redis 7, or a right that is missing. The message says what to
+    ///   change: all that is missing at once.
     /// - [`ErrorKind::Unavailable`](session_core::ErrorKind::Unavailable): the server cannot be
-    ///   reached, or is not ready. Retrying may help.
+    ///   reached, is not ready, or is a replica. Retrying may help.
     pub async fn new(url: &str) -> Result<Self> {
         Self::with_config(&RedisConfig::new(url)).await
     }
@@ -100,21 +102,32 @@ impl RedisSessionManager {
     ///
     /// As [`new`](Self::new).
     pub async fn with_config(config: &RedisConfig) -> Result<Self> {
-        let source = Arc::new(Source::new(config)?);
-        let store = Arc::new(Store::new(config)?);
-        let connect_timeout = config.connect_timeout.min(LONGEST_WAIT);
-        let ways = Arc::new(Ways::new(Plan {
-            source: Arc::clone(&source),
-            connect_timeout,
-            writes_wait: config.replicas > 0,
+        let watchers = Arc::new(Watchers::default());
+        let discovery = Arc::new(Discovery::new(Seeds::new(config)?, Arc::clone(&watchers)));
+        let store = Arc::new(Store::new(config, Arc::clone(&watchers))?);
+        let patience = (store.timeout / 4).max(Duration::from_millis(1));
+        let pool = ConnectionPool::new(Plan {
+            discovery: Arc::clone(&discovery),
+            keep_alive: config.keep_alive.max(Duration::from_secs(1)),
+            replicas: (config.replicas > 0)
+                .then_some(Replicas { count: config.replicas, patience }),
             per_worker: config.per_worker,
-        }));
+        });
+        let feed =
+            Feed::new(config, Arc::clone(&discovery), store.names.clone(), Arc::clone(&watchers))?;
+        let feed = Arc::new(feed);
         let engine = Engine::start()?;
-        let feed = Feed::new(config, Arc::clone(&source), Arc::clone(&ways), store.names.clone())?;
-        engine.run(store.greet(ways.shared())).await.map_err(|fault| fault.at_start())?;
-        let asked = Arc::clone(&source);
-        engine.spawn(async move { start::warn(&asked, connect_timeout).await });
-        Ok(Self { shared: Arc::new(Shared { engine, source, ways, store, feed, connect_timeout }) })
+        let (looks, feeds) = (Arc::clone(&discovery), Arc::clone(&feed));
+        engine.keep(move || {
+            let discovery = Arc::clone(&looks);
+            async move { discovery.run().await }
+        });
+        engine.run(start::check(config, &discovery, &store)).await?;
+        engine.keep(move || {
+            let feed = Arc::clone(&feeds);
+            async move { feed.run().await }
+        });
+        Ok(Self { shared: Arc::new(Shared { engine, discovery, pool, store, feed }) })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -126,23 +139,19 @@ impl RedisSessionManager {
     }
 
     /// What a call from here goes over. To be asked before the engine runs it.
-    pub(crate) fn way(&self) -> Arc<Way> {
-        self.shared.ways.here()
+    pub(crate) fn route(&self) -> Arc<Route> {
+        self.shared.pool.here()
     }
 
-    pub(crate) fn source(&self) -> &Arc<Source> {
-        &self.shared.source
-    }
-
-    pub(crate) fn connect_timeout(&self) -> Duration {
-        self.shared.connect_timeout
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.shared.discovery
     }
 }
 
 impl fmt::Debug for RedisSessionManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSessionManager")
-            .field("ways", &self.shared.ways)
+            .field("pool", &self.shared.pool)
             .field("store", &self.shared.store)
             .finish_non_exhaustive()
     }
@@ -155,13 +164,13 @@ impl SessionManager for RedisSessionManager {
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let way = self.way();
-        self.engine().run(self.store().get(&way, id)).await
+        let route = self.route();
+        self.engine().run(self.store().get(&route, id)).await
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let way = self.way();
-        self.engine().run(self.store().put(&way, record, expect)).await
+        let route = self.route();
+        self.engine().run(self.store().put(&route, record, expect)).await
     }
 
     async fn touch(
@@ -170,13 +179,13 @@ impl SessionManager for RedisSessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        let way = self.way();
-        self.engine().run(self.store().touch(&way, id, version, expires_at)).await
+        let route = self.route();
+        self.engine().run(self.store().touch(&route, id, version, expires_at)).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let way = self.way();
-        self.engine().run(self.store().remove(&way, id, only)).await
+        let route = self.route();
+        self.engine().run(self.store().remove(&route, id, only)).await
     }
 
     /// `None`: the server removes what is expired.
@@ -208,14 +217,14 @@ impl SessionManager for RedisSessionManager {
 #[async_trait]
 impl ProbeVersions for RedisSessionManager {
     async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
-        let way = self.way();
-        self.engine().run(self.store().probe(&way, id)).await
+        let route = self.route();
+        self.engine().run(self.store().probe(&route, id)).await
     }
 }
 
 impl WatchSessions for RedisSessionManager {
     fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch> {
-        Ok(self.shared.feed.watch(self.engine(), watcher))
+        Ok(self.shared.feed.watch(watcher))
     }
 
     fn heartbeat(&self) -> Duration {

@@ -31,6 +31,11 @@ impl Names {
         [self.records.as_bytes(), id.encode(&mut text).as_bytes()].concat()
     }
 
+    /// What all keys match.
+    pub(crate) fn pattern(&self) -> String {
+        format!("{}*", self.prefix)
+    }
+
     /// What the keys of all records begin with.
     pub(crate) fn records(&self) -> &str {
         &self.records

@@ -13,7 +13,7 @@ pub(crate) struct Script {
 
 /// Stores a record.
 pub(crate) static PUT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[HEAD, PLACE, include_str!("scripts/put.lua")]));
+    LazyLock::new(|| Script::new(&[HEAD, include_str!("scripts/put.lua")]));
 
 /// Moves a deadline. Needs no new memory, so a server that is full may run it.
 pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
@@ -22,22 +22,24 @@ pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| {
 
 /// Removes a record.
 pub(crate) static REMOVE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[HEAD, PLACE, include_str!("scripts/remove.lua")]));
+    LazyLock::new(|| Script::new(&[HEAD, include_str!("scripts/remove.lua")]));
 
 /// Adds to the index of a principal.
 pub(crate) static LINK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[INDEX, include_str!("scripts/link.lua")]));
+    LazyLock::new(|| Script::new(&[include_str!("scripts/link.lua")]));
+
+/// Takes entries out of the index of a principal.
+pub(crate) static FORGET: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[include_str!("scripts/forget.lua")]));
 
 /// Reads the index of a principal.
 pub(crate) static LIST: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[INDEX, include_str!("scripts/list.lua")]));
+    LazyLock::new(|| Script::new(&[include_str!("scripts/list.lua")]));
 
 const HEAD: &str = include_str!("scripts/head.lua");
-const PLACE: &str = include_str!("scripts/place.lua");
-const INDEX: &str = include_str!("scripts/index.lua");
 
 impl Script {
-    fn new(parts: &[&str]) -> Self {
+    pub(crate) fn new(parts: &[&str]) -> Self {
         let text = parts.concat();
         let hash = Hashed::new(&text).get_hash().to_owned();
         Self { text, hash }

@@ -11,10 +11,12 @@ use session_core::{
 use tokio::time::Instant;
 
 use crate::{
-    RedisConfig, config,
-    error::{self, Fault},
-    link::{Request, Target, Way},
+    RedisConfig, config, error,
+    feed::Watchers,
+    list::Absent,
     names::Names,
+    pool::{Answers, Route},
+    request::Request,
     script::{self, Script},
 };
 
@@ -22,23 +24,20 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) names: Names,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) absent: Absent,
     replicas: u32,
     clock: Arc<dyn Clock>,
     slack: Duration,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
-/// Where a session stands in the index of its principal: when the entry is due, and what tells it
-/// from an earlier one of the same session.
-type Link = [u8; LINK_BYTES];
-
-/// The stored form is the record and its link, zeros if it is in no index.
-pub(crate) const LINK_BYTES: usize = 16;
-
 impl Store {
-    pub(crate) fn new(config: &RedisConfig) -> Result<Self> {
+    pub(crate) fn new(config: &RedisConfig, watchers: Arc<Watchers>) -> Result<Self> {
         Ok(Self {
             names: Names::new(&config.prefix)?,
+            watchers,
+            absent: Absent::default(),
             replicas: config.replicas,
             clock: Arc::clone(&config.clock),
             slack: config.slack.min(LONGEST),
@@ -50,28 +49,22 @@ impl Store {
         Instant::now() + self.timeout
     }
 
-    pub(crate) async fn get(&self, way: &Way, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        let key = self.names.record(id);
+    pub(crate) async fn get(&self, route: &Route, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let mut command = cmd("GET");
-        command.arg(&key);
-        let mut bytes = match self.read(way, key, command).await? {
+        command.arg(self.names.record(id));
+        let bytes = match self.read(route, id, command).await? {
             Value::Nil => return Ok(None),
             Value::BulkString(bytes) => Bytes::from(bytes),
             _ => return Err(error::unexpected()),
         };
-        let Some(length) = bytes.len().checked_sub(LINK_BYTES) else {
-            return Err(error::foreign());
-        };
-        bytes.truncate(length);
         let record = Record::from_bytes(id, bytes)?;
         Ok((!record.is_expired(self.clock.now())).then(|| Arc::new(record)))
     }
 
-    pub(crate) async fn probe(&self, way: &Way, id: &SessionId) -> Result<Option<Probe>> {
-        let key = self.names.record(id);
+    pub(crate) async fn probe(&self, route: &Route, id: &SessionId) -> Result<Option<Probe>> {
         let mut command = cmd("GETRANGE");
-        command.arg(&key).arg(0).arg(Record::HEADER_BYTES - 1);
-        let head = match self.read(way, key, command).await? {
+        command.arg(self.names.record(id)).arg(0).arg(Record::HEADER_BYTES - 1);
+        let head = match self.read(route, id, command).await? {
             Value::BulkString(head) if head.is_empty() => return Ok(None),
             Value::BulkString(head) => head,
             _ => return Err(error::unexpected()),
@@ -85,53 +78,44 @@ impl Store {
     }
 
     pub(crate) async fn put(
-        self: &Arc<Self>,
-        way: &Arc<Way>,
+        &self,
+        route: &Route,
         record: &Record,
         expect: Expect,
     ) -> Result<Outcome> {
         let deadline = self.deadline();
-        // The index names a session before it is there, so that no session is ever missed; what it
-        // names too early is a candidate that is not there yet.
-        let mut link = match (record.principal_tag(), expect) {
-            (Some(tag), Expect::Absent) => Some(self.link(way, &tag, record, deadline).await?),
-            _ => None,
-        };
+        let mut linked = true;
+        if let Some(tag) = record.principal_tag() {
+            // The index names a session before it is there, so that no session is ever missed; what
+            // it names too early is a candidate that is not there yet.
+            match expect {
+                Expect::Absent => {
+                    self.link(route, &tag, record.id(), record.deadline(), deadline).await?;
+                }
+                Expect::Version(_) => linked = false,
+            }
+        }
         loop {
-            let answer = self.put_linked(way, record, expect, link.as_ref(), deadline).await?;
-            let made = record.principal_tag().zip(link);
-            match answer.split_first() {
-                Some((b'S', place)) => {
-                    self.unlink(way, record.id(), place);
-                    return Ok(Outcome::Stored);
+            let answer = self.put_linked(route, record, expect, linked, deadline).await?;
+            match (&answer[..], record.principal_tag()) {
+                (b"S", _) => return Ok(Outcome::Stored),
+                (b"C", _) => return Ok(Outcome::Conflict),
+                (b"G", _) => return Ok(Outcome::Gone),
+                (b"L", Some(tag)) if !linked => {
+                    self.link(route, &tag, record.id(), record.deadline(), deadline).await?;
+                    linked = true;
                 }
-                Some((b'L', _)) => {
-                    let (Some(tag), None) = (record.principal_tag(), link) else {
-                        return Err(error::unexpected());
-                    };
-                    link = Some(self.link(way, &tag, record, deadline).await?);
-                }
-                refused => {
-                    if let Some((tag, link)) = made {
-                        let place = [tag.as_bytes().as_slice(), &link].concat();
-                        self.unlink(way, record.id(), &place);
-                    }
-                    return match refused {
-                        Some((b'C', _)) => Ok(Outcome::Conflict),
-                        Some((b'G', _)) => Ok(Outcome::Gone),
-                        _ => Err(not_ours(&answer)),
-                    };
-                }
+                _ => return Err(not_ours(&answer)),
             }
         }
     }
 
     async fn put_linked(
         &self,
-        way: &Way,
+        route: &Route,
         record: &Record,
         expect: Expect,
-        link: Option<&Link>,
+        linked: bool,
         deadline: Instant,
     ) -> Result<Vec<u8>> {
         let now = self.clock.now();
@@ -141,27 +125,21 @@ impl Store {
             Expect::Absent => Vec::new(),
             Expect::Version(version) => version.get().to_le_bytes().to_vec(),
         };
-        // Without a principal there is no index to be in.
-        let link = match record.principal_tag() {
-            None => Some(&[0; LINK_BYTES]),
-            Some(_) => link,
-        };
-        let behind = link.map_or(&[][..], |link| link);
-        let bytes = [record.header_bytes().as_slice(), record.sealed(), behind].concat();
+        let bytes = [record.header_bytes().as_slice(), record.sealed()].concat();
         let (now, left) = (now.as_millis().to_string(), left.as_millis().to_string());
         let args: [&[u8]; 5] = [
             now.as_bytes(),
             &version,
             left.as_bytes(),
             &bytes,
-            if link.is_some() { b"linked" } else { b"" },
+            if linked { b"linked" } else { b"" },
         ];
-        self.run(way, &script::PUT, self.names.record(record.id()), &args, deadline).await
+        self.change(route, &script::PUT, record.id(), &args, deadline).await
     }
 
     pub(crate) async fn touch(
-        &self,
-        way: &Way,
+        self: &Arc<Self>,
+        route: &Arc<Route>,
         id: &SessionId,
         version: Version,
         expires_at: Timestamp,
@@ -174,181 +152,186 @@ impl Store {
             &expires_at.as_millis().to_le_bytes(),
             slack.as_bytes(),
         ];
-        let key = self.names.record(id);
-        let answer = self.run(way, &script::TOUCH, key, &args, self.deadline()).await?;
-        match answer.first() {
-            Some(b'S') => Ok(Outcome::Stored),
-            Some(b'C') => Ok(Outcome::Conflict),
-            Some(b'G') => Ok(Outcome::Gone),
+        let answer = self.change(route, &script::TOUCH, id, &args, self.deadline()).await?;
+        match answer.split_first() {
+            Some((b'S', place)) => {
+                if let Some((end, tag)) = place.split_first_chunk::<8>() {
+                    self.link_again(
+                        route,
+                        id,
+                        tag,
+                        Timestamp::from_millis(u64::from_le_bytes(*end)),
+                    );
+                }
+                Ok(Outcome::Stored)
+            }
+            Some((b'C', _)) => Ok(Outcome::Conflict),
+            Some((b'G', _)) => Ok(Outcome::Gone),
             _ => Err(not_ours(&answer)),
         }
     }
 
     pub(crate) async fn remove(
         self: &Arc<Self>,
-        way: &Arc<Way>,
+        route: &Arc<Route>,
         id: &SessionId,
         only: Option<Version>,
     ) -> Result<Removal> {
         let version = only.map_or_else(Vec::new, |version| version.get().to_le_bytes().to_vec());
         let now = self.clock.now().as_millis().to_string();
         let args: [&[u8]; 2] = [now.as_bytes(), &version];
-        let key = self.names.record(id);
-        let answer = self.run(way, &script::REMOVE, key, &args, self.deadline()).await?;
-        match answer.split_first() {
-            Some((b'S', place)) => {
-                self.unlink(way, id, place);
-                Ok(Removal::Removed)
-            }
-            Some((b'C', _)) => Ok(Removal::Conflict),
-            Some((b'G', _)) => Ok(Removal::Gone),
-            _ => Err(not_ours(&answer)),
-        }
+        let answer = self.change(route, &script::REMOVE, id, &args, self.deadline()).await?;
+        let (removal, tag) = match answer.split_first() {
+            Some((b'S', tag)) => (Removal::Removed, tag),
+            Some((b'C', tag)) => (Removal::Conflict, tag),
+            Some((b'G', tag)) => (Removal::Gone, tag),
+            _ => return Err(not_ours(&answer)),
+        };
+        self.unlink(route, id, tag);
+        Ok(removal)
     }
 
-    /// Adds a session to the index of its principal.
+    /// Adds a session to the index of its principal, until `end` at least.
     async fn link(
         &self,
-        way: &Way,
+        route: &Route,
         tag: &PrincipalTag,
-        record: &Record,
+        id: &SessionId,
+        end: Timestamp,
         deadline: Instant,
-    ) -> Result<Link> {
-        let mut nonce = [0; 8];
-        nonce.copy_from_slice(&SessionId::random()?.as_bytes()[..8]);
-        let left = record.deadline().saturating_since(self.clock.now());
+    ) -> Result<()> {
+        let left = end.saturating_since(self.clock.now());
         let left = left.saturating_add(self.slack).min(LONGEST).as_millis().to_string();
-        let args: [&[u8]; 3] = [record.id().as_bytes(), &nonce, left.as_bytes()];
-        let due = self.run(way, &script::LINK, self.names.index(tag), &args, deadline).await?;
-        let due: [u8; 8] = due.try_into().map_err(|_| error::unexpected())?;
-        let mut link = [0; LINK_BYTES];
-        link[..8].copy_from_slice(&due);
-        link[8..].copy_from_slice(&nonce);
-        Ok(link)
+        let args: [&[u8]; 2] = [id.as_bytes(), left.as_bytes()];
+        self.run(route, &script::LINK, self.names.index(tag), &args, deadline).await.map(drop)
     }
 
-    /// Takes a session out of the index it was in, at `place`: a tag and a link, or nothing.
-    ///
-    /// Nobody waits for it, and nothing is lost if it fails: what the index names is looked at, and
-    /// leaves when it is due. It names the one entry, not the session, so that it cannot hit an
-    /// entry that was made meanwhile.
-    fn unlink(self: &Arc<Self>, way: &Arc<Way>, id: &SessionId, place: &[u8]) {
-        let Some((tag, link)) = place.split_first_chunk::<16>() else { return };
-        let Some((due, nonce)) = link.split_first_chunk::<8>() else { return };
-        let key = self.names.index(&PrincipalTag::from_bytes(*tag));
-        let mut command = cmd("ZREM");
-        command.arg(&key).arg([due.as_slice(), id.as_bytes(), nonce].concat());
-        let request = Request { target: Target { key }, commands: vec![command], writes: false };
-        let (store, way) = (Arc::clone(self), Arc::clone(way));
+    /// Makes sure that the index names a session that is in use: a failover may have lost its
+    /// entry. No call waits for it, and it fails no touch.
+    fn link_again(
+        self: &Arc<Self>,
+        route: &Arc<Route>,
+        id: &SessionId,
+        tag: &[u8],
+        end: Timestamp,
+    ) {
+        let Some(tag) = tag_of(tag) else { return };
+        let (store, route, id) = (Arc::clone(self), Arc::clone(route), *id);
         drop(tokio::spawn(async move {
-            if let Err(fault) = way.reads.call(&request, store.deadline()).await {
+            if let Err(error) = store.link(&route, &tag, &id, end, store.deadline()).await {
+                tracing::debug!(%error, "an entry of an index was not looked after");
+            }
+        }));
+    }
+
+    /// Takes a session that was removed out of the index it was in. Its sid is never used again.
+    ///
+    /// Nobody waits for it, and nothing is lost if it fails: the entry leaves when it is due.
+    fn unlink(self: &Arc<Self>, route: &Arc<Route>, id: &SessionId, tag: &[u8]) {
+        let Some(tag) = tag_of(tag) else { return };
+        let key = self.names.index(&tag);
+        let mut command = cmd("ZREM");
+        command.arg(&key).arg(id.as_bytes());
+        // Not a write: once more does no harm, and no replica is waited for.
+        let request = Request::read(key, command);
+        let (store, route) = (Arc::clone(self), Arc::clone(route));
+        drop(tokio::spawn(async move {
+            if let Err(fault) = route.call(&request, store.deadline()).await {
                 let error = Error::from(fault);
                 tracing::debug!(%error, "an entry of an index stays until it is due");
             }
         }));
     }
 
-    async fn read(&self, way: &Way, key: Vec<u8>, command: Cmd) -> Result<Value> {
-        let request = Request::read(Target { key }, command);
-        let answers = self.ask(way, &request, self.deadline()).await?;
-        answers.into_iter().next().ok_or_else(error::unexpected)
+    /// Reads from a record.
+    async fn read(&self, route: &Route, id: &SessionId, command: Cmd) -> Result<Value> {
+        let request = Request::read(self.names.record(id), command);
+        let answers = route.call(&request, self.deadline()).await?;
+        self.heed(&answers, id);
+        answers.values.into_iter().next().ok_or_else(error::unexpected)
     }
 
-    /// Asks for nothing, to see whether there is an answer.
-    pub(crate) async fn greet(&self, way: &Way) -> Result<(), Fault> {
-        let request = Request::read(Target { key: Vec::new() }, cmd("PING"));
-        way.reads.call(&request, self.deadline()).await.map(drop)
+    /// Runs a script on a record.
+    async fn change(
+        &self,
+        route: &Route,
+        script: &Script,
+        id: &SessionId,
+        args: &[&[u8]],
+        deadline: Instant,
+    ) -> Result<Vec<u8>> {
+        let answers = self.run(route, script, self.names.record(id), args, deadline).await?;
+        self.heed(&answers, id);
+        match answers.values.into_iter().next() {
+            Some(Value::BulkString(bytes)) => Ok(bytes),
+            _ => Err(error::unexpected()),
+        }
     }
 
-    /// Runs a script whose answer is a list, and that may run twice.
+    /// What a server answered that is not watched must not be cached: watchers are notified as if
+    /// it had changed meanwhile.
+    fn heed(&self, answers: &Answers, id: &SessionId) {
+        if !answers.covered {
+            self.watchers.changed(id);
+        }
+    }
+
+    /// Runs a script that writes.
+    pub(crate) async fn run(
+        &self,
+        route: &Route,
+        script: &Script,
+        key: Vec<u8>,
+        args: &[&[u8]],
+        deadline: Instant,
+    ) -> Result<Answers> {
+        let command = script.by_name(&key, args);
+        let mut request = Request::write(key, command);
+        let answers = match route.call(&request, deadline).await {
+            // The server was restarted, or never saw it.
+            Err(fault) if fault.is_unknown_script() => {
+                request.commands = vec![script.by_text(&request.key, args)];
+                route.call(&request, deadline).await?
+            }
+            answers => answers?,
+        };
+        let wrote = |value: &Value| matches!(value, Value::BulkString(it) if it.starts_with(b"S"));
+        let few = answers.replicas.is_some_and(|have| have < i64::from(self.replicas));
+        if few && answers.values.first().is_some_and(wrote) {
+            return Err(error::unavailable(
+                "it is in doubt whether the write stays: the server has it, and fewer replicas than \
+                 `RedisConfig::replicas` asks for have confirmed it in time",
+            ));
+        }
+        Ok(answers)
+    }
+
+    /// Runs a script that changes nothing but what is due, on the index of a principal.
     pub(crate) async fn rows(
         &self,
-        way: &Way,
+        route: &Route,
         script: &Script,
         key: Vec<u8>,
         args: &[&[u8]],
     ) -> Result<Value> {
         let deadline = self.deadline();
-        let target = Target { key };
-        let request = Request::read(target.clone(), script.by_name(&target.key, args));
-        let mut answers = match way.reads.call(&request, deadline).await {
+        let mut request = Request::read(key, Cmd::new());
+        request.commands = vec![script.by_name(&request.key, args)];
+        let answers = match route.call(&request, deadline).await {
             Err(fault) if fault.is_unknown_script() => {
-                let request = Request::read(target.clone(), script.by_text(&target.key, args));
-                way.reads.call(&request, deadline).await?
+                request.commands = vec![script.by_text(&request.key, args)];
+                route.call(&request, deadline).await
             }
-            answers => answers?,
+            answers => answers,
         };
-        answers.pop().ok_or_else(error::unexpected)
-    }
-
-    /// Sends a request that changes nothing.
-    pub(crate) async fn ask(
-        &self,
-        way: &Way,
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<Vec<Value>> {
-        Ok(way.reads.call(request, deadline).await?)
-    }
-
-    /// Runs a script that writes, and returns the bytes it answers.
-    async fn run(
-        &self,
-        way: &Way,
-        script: &Script,
-        key: Vec<u8>,
-        args: &[&[u8]],
-        deadline: Instant,
-    ) -> Result<Vec<u8>> {
-        let commands = vec![script.by_name(&key, args)];
-        let mut request = Request { target: Target { key }, commands, writes: true };
-        let answer = match self.write(way, &mut request, deadline).await {
-            // The server was restarted, or never saw it.
-            Err(fault) if fault.is_unknown_script() => {
-                request.commands = vec![script.by_text(&request.target.key, args)];
-                self.write(way, &mut request, deadline).await?
-            }
-            answer => answer?,
-        };
-        match answer {
-            Value::BulkString(bytes) => Ok(bytes),
-            _ => Err(error::unexpected()),
-        }
-    }
-
-    /// Sends a write, and behind it the question how many replicas have it, if that matters.
-    async fn write(
-        &self,
-        way: &Way,
-        request: &mut Request,
-        deadline: Instant,
-    ) -> Result<Value, Fault> {
-        let Some(writes) = &way.writes else {
-            let answers = way.reads.call(request, deadline).await?;
-            return Ok(answers.into_iter().next().unwrap_or(Value::Nil));
-        };
-        let mut wait = cmd("WAIT");
-        wait.arg(self.replicas).arg(self.timeout.as_millis().div_ceil(2).max(1).to_string());
-        request.commands.push(wait);
-        let mut answers = writes.call(request, deadline).await?;
-        let have = answers.pop().map(Value::extract_error).transpose()?;
-        match (have, answers.pop()) {
-            (Some(Value::Int(have)), Some(answer)) => {
-                let wrote = matches!(&answer, Value::BulkString(it) if !is_refusal(it));
-                if wrote && have < i64::from(self.replicas) {
-                    return Err(Fault::FewReplicas);
-                }
-                Ok(answer)
-            }
-            _ => Err(Fault::FewReplicas),
-        }
+        answers?.values.pop().ok_or_else(error::unexpected)
     }
 }
 
-/// Whether a script wrote nothing, by its answer: one of those of `put`, `touch` and `remove`, or
-/// the eight bytes of `link`, whose first is zero.
-fn is_refusal(answer: &[u8]) -> bool {
-    answer.first().is_some_and(|first| b"CGLUX".contains(first))
+/// The principal in an answer of a script, if there is one.
+fn tag_of(bytes: &[u8]) -> Option<PrincipalTag> {
+    let tag: [u8; 16] = bytes.try_into().ok()?;
+    (tag != [0; 16]).then(|| PrincipalTag::from_bytes(tag))
 }
 
 /// The error for an answer of a script about what is no record of ours.

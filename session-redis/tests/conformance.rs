@@ -19,12 +19,10 @@ use session_core::{
 };
 use session_redis::{RedisConfig, RedisSessionManager};
 
-#[cfg(feature = "cluster")]
 use self::support::Cluster;
 use self::support::{Server, a_moment, ask, block_on};
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&[]));
-#[cfg(feature = "cluster")]
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(3, false));
 
 /// Servers as a type, since a harness is made from nothing.
@@ -46,10 +44,8 @@ impl Servers for One {
     }
 }
 
-#[cfg(feature = "cluster")]
 struct Three;
 
-#[cfg(feature = "cluster")]
 impl Servers for Three {
     fn config() -> RedisConfig {
         RedisConfig::cluster(CLUSTER.urls())
@@ -132,7 +128,6 @@ mod one {
     );
 }
 
-#[cfg(feature = "cluster")]
 mod cluster {
     use super::*;
 

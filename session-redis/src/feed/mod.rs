@@ -1,94 +1,60 @@
-//! The feed of changes: the servers tell which keys they changed.
+//! The feed of changes: the servers say which keys they changed.
 
-mod hub;
-mod round;
+mod session;
+mod watchers;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use session_core::{Result, Watch, WatchChanges};
-use tokio::time::sleep;
 
-use self::{hub::Hub, round::Round};
-use crate::{
-    RedisConfig,
-    config::LONGEST_WAIT,
-    engine::Engine,
-    error,
-    link::{Source, Ways},
-    names::Names,
-};
+use self::session::TrackingSession;
+pub(crate) use self::watchers::Watchers;
+use crate::{RedisConfig, config::LONGEST_WAIT, error, names::Names, topology::Discovery};
 
-/// Tells watchers of changes, for as long as there are any.
+/// Notifies watchers of changes, for as long as there are any.
 ///
-/// Every server that takes writes is asked to tell which keys under the prefix it changed
+/// Every server that takes writes is asked to say which keys under the prefix it changed
 /// (`CLIENT TRACKING ON BCAST`), whoever changed them: a manager, the server that removes what is
-/// past its time, an operator. What a server tells and what it answers to the heartbeat come over
-/// one connection, in their order, so an answer shows that what was told before has arrived.
+/// past its time, an operator. What a server says and what it answers to the heartbeat come over
+/// one connection, in their order, so an answer shows that what was said before has arrived.
 pub(crate) struct Feed {
-    source: Arc<Source>,
-    ways: Arc<Ways>,
+    discovery: Arc<Discovery>,
     names: Names,
     heartbeat: Duration,
-    connect_timeout: Duration,
-    hub: Arc<Hub>,
+    watchers: Arc<Watchers>,
 }
 
 impl Feed {
     pub(crate) fn new(
         config: &RedisConfig,
-        source: Arc<Source>,
-        ways: Arc<Ways>,
+        discovery: Arc<Discovery>,
         names: Names,
-    ) -> Result<Arc<Self>> {
+        watchers: Arc<Watchers>,
+    ) -> Result<Self> {
         if config.heartbeat < SHORTEST {
             return Err(error::config("a heartbeat must be at least 40 milliseconds"));
         }
-        Ok(Arc::new(Self {
-            source,
-            ways,
-            names,
-            heartbeat: config.heartbeat.min(LONGEST_WAIT),
-            connect_timeout: config.connect_timeout.min(LONGEST_WAIT),
-            hub: Arc::default(),
-        }))
+        let heartbeat = config.heartbeat.min(LONGEST_WAIT);
+        Ok(Self { discovery, names, heartbeat, watchers })
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
         self.heartbeat
     }
 
-    /// Tells `watcher` of changes until the guard is dropped.
-    pub(crate) fn watch(
-        self: &Arc<Self>,
-        engine: &Engine,
-        watcher: Arc<dyn WatchChanges>,
-    ) -> Watch {
-        let (number, begins) = self.hub.add(watcher);
-        if begins {
-            let feed = Arc::clone(self);
-            engine.spawn(async move { feed.run().await });
-        }
-        Watch::new(Subscription { hub: Arc::clone(&self.hub), number })
+    /// Notifies `watcher` of changes until the guard is dropped.
+    pub(crate) fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Watch {
+        let number = self.watchers.add(watcher);
+        Watch::new(Subscription { watchers: Arc::clone(&self.watchers), number })
     }
 
-    async fn run(&self) {
-        let _alarm = Alarm(Arc::clone(&self.hub));
-        while !self.hub.ends() {
-            match Round::begin(&self.source, &self.names, self.connect_timeout, &self.hub).await {
-                Ok(mut round) => {
-                    // What a server that is in charge no more answers, nobody is told changes of:
-                    // it must not be asked by a call that begins while the feed is whole.
-                    self.ways.begin_anew();
-                    round.last(self.heartbeat).await;
-                }
-                Err(error) => tracing::debug!(%error, "the feed of changes cannot begin"),
+    /// The task.
+    pub(crate) async fn run(&self) {
+        loop {
+            while self.watchers.is_empty() {
+                self.watchers.stirred().await;
             }
-            self.hub.broken();
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a server that is down is not called without a pause"
-            )]
-            sleep(PAUSE).await;
+            TrackingSession::new(self).last().await;
         }
     }
 }
@@ -99,28 +65,16 @@ impl fmt::Debug for Feed {
     }
 }
 
-/// Says that the feed broke however its task ended.
-struct Alarm(Arc<Hub>);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.0.broken();
-    }
-}
-
 struct Subscription {
-    hub: Arc<Hub>,
+    watchers: Arc<Watchers>,
     number: u64,
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.hub.remove(self.number);
+        self.watchers.remove(self.number);
     }
 }
-
-/// Between a feed that broke and the next one.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Below it, an ordinary pause of a server or a thread would count as a break.
 const SHORTEST: Duration = Duration::from_millis(40);

@@ -1,7 +1,6 @@
 -- Stores a record in place of what is expected, or says why not.
--- ARGV[2]: the version it replaces, or '' for none. ARGV[3]: its time to live. ARGV[4]: its bytes, with its
--- link in the index of its principal behind them. ARGV[5]: 'linked', or '' if the link is to be that of the
--- old record.
+-- ARGV[2]: the version it replaces, or '' for none. ARGV[3]: its time to live. ARGV[4]: its bytes.
+-- ARGV[5]: 'linked' if the index of its principal names it until its end, or ''.
 if ARGV[2] == '' then
   if live then
     return 'C'
@@ -11,13 +10,9 @@ elseif not live then
 elseif version ~= ARGV[2] then
   return 'C'
 end
-local bytes = ARGV[4]
-if ARGV[5] == '' then
-  -- The entry of the old record stays true for the new one: same principal, same end.
-  if place == '' or tag ~= string.sub(bytes, 49, 64) or string.sub(head, 41, 48) ~= string.sub(bytes, 41, 48) then
-    return 'L'
-  end
-  bytes, place = bytes .. string.sub(place, 17, 32), ''
+-- The entry of the old record is true for the new one: same end, same principal.
+if ARGV[5] == '' and string.sub(head, 41, 64) ~= string.sub(ARGV[4], 41, 64) then
+  return 'L'
 end
-redis.call('SET', KEYS[1], bytes, 'PX', ARGV[3])
-return 'S' .. place
+redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
+return 'S'

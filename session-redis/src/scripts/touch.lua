@@ -1,4 +1,5 @@
--- Moves the idle deadline of a live record of one version; creates nothing.
+-- Moves the idle deadline of a live record of one version; creates nothing. Answers with its end and its
+-- principal, whose index is on another server, perhaps.
 -- ARGV[2]: the version. ARGV[3]: the new deadline as it is stored. ARGV[4]: the slack.
 if not live then
   return 'G'
@@ -14,4 +15,4 @@ redis.call('SETRANGE', KEYS[1], 64, bytes)
 -- As the server takes it: at most a hundred years.
 local lasting = math.max(1, math.min(until_then - now + tonumber(ARGV[4]), 3155760000000))
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', lasting))
-return 'S'
+return 'S' .. string.sub(head, 41, 64)

@@ -23,14 +23,22 @@ impl WatchChanges for Heard {
     fn broken(&self) {}
 }
 
-/// The words of the command in the README.
-fn user() -> Vec<&'static str> {
+/// The words of the command in the README that begins so.
+fn words(begin: &str) -> Vec<&'static str> {
     let readme = include_str!("../../README.md");
-    let from = readme.find("ACL SETUSER").expect("the README has the command");
+    let from = readme.find(begin).expect("the README has the command");
     readme[from..].split("```").next().expect("it ends").split_whitespace().collect()
 }
 
-fn works(config: &RedisConfig) {
+pub(crate) fn user() -> Vec<&'static str> {
+    words("ACL SETUSER sessions")
+}
+
+pub(crate) fn finder() -> Vec<&'static str> {
+    words("ACL SETUSER finder")
+}
+
+pub(crate) fn works(config: &RedisConfig) {
     let tag = PrincipalTag::from_bytes([7; 16]);
     let manager = block_on(RedisSessionManager::with_config(config)).expect("a manager");
     let heard = Arc::new(Heard::default());
@@ -75,12 +83,13 @@ fn the_rights_in_the_readme_are_enough() {
     assert!(log.is_empty(), "nothing was refused: {log:?}");
 }
 
-#[cfg(feature = "cluster")]
 #[test]
 fn the_rights_in_the_readme_are_enough_in_a_cluster() {
     let cluster = crate::support::Cluster::start(3, false);
     for node in cluster.nodes() {
         node.ask::<()>(&user());
+        let more = ["+cluster|shards", "+cluster|info", "+asking"];
+        node.ask::<()>(&[&["ACL", "SETUSER", "sessions"], &more[..]].concat());
     }
     works(&RedisConfig::cluster(cluster.urls()).username("sessions").password("PASSWORD"));
     for node in cluster.nodes() {

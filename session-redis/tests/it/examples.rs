@@ -30,14 +30,12 @@ fn the_example_for_one_server_runs() {
     runs(Command::new(example("single")).arg(server.url()));
 }
 
-#[cfg(feature = "cluster")]
 #[test]
 fn the_example_for_a_cluster_runs() {
     let cluster = crate::support::Cluster::start(3, false);
     runs(Command::new(example("cluster")).args(cluster.urls()));
 }
 
-#[cfg(feature = "sentinel")]
 #[test]
 fn the_example_for_sentinels_runs() {
     let master = Server::start(&[]);

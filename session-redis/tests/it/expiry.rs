@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Clock, Expect, ManualClock, Outcome, SessionManager, Version};
+use session_core::{Clock, Expect, ManualClock, Outcome, Removal, SessionManager, Version};
 use session_redis::{RedisConfig, RedisSessionManager};
 
 use crate::support::{
@@ -74,4 +74,27 @@ fn deadlines_at_the_end_of_time_are_no_error() {
     let touched = block_on(manager.touch(record.id(), Version::FIRST, end)).unwrap();
     assert_eq!(touched, Outcome::Stored);
     assert!(block_on(manager.get(record.id())).unwrap().is_some());
+}
+
+#[test]
+fn what_is_expired_for_one_program_is_removed_for_all() {
+    let server = Server::start(&[]);
+    let base = now();
+    let at = |clock: &Arc<ManualClock>| {
+        let config = RedisConfig::new(server.url()).clock(clock.clone());
+        block_on(RedisSessionManager::with_config(&config)).expect("a manager")
+    };
+    let (right, ahead) = (
+        Arc::new(ManualClock::at(base)),
+        Arc::new(ManualClock::at(base.saturating_add(Duration::from_secs(60)))),
+    );
+    let (right, ahead) = (at(&right), at(&ahead));
+    let end = base.saturating_add(Duration::from_secs(30));
+    let record = ending(new_id(), 1, None, end, end, b"value");
+    create(&right, &record);
+    let another = Version::new(7);
+    assert_eq!(block_on(ahead.remove(record.id(), Some(another))).unwrap(), Removal::Gone);
+    assert!(block_on(right.get(record.id())).unwrap().is_some(), "another version was meant");
+    assert_eq!(block_on(ahead.remove(record.id(), None)).unwrap(), Removal::Gone);
+    assert!(block_on(right.get(record.id())).unwrap().is_none());
 }

@@ -1,7 +1,10 @@
 //! The feed of changes, beyond the contract.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,10 +21,16 @@ pub(crate) enum Told {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Recorder(Mutex<Vec<Told>>);
+pub(crate) struct Recorder(Mutex<Vec<Told>>, AtomicUsize);
 
 impl Recorder {
+    /// How often the feed broke.
+    pub(crate) fn breaks(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
+    }
+
     fn tell(&self, told: Told) {
+        self.1.fetch_add(usize::from(told == Told::Broken), Ordering::SeqCst);
         self.0.lock().expect("no panic while locked").push(told);
     }
 
@@ -131,7 +140,6 @@ fn another_prefix_is_another_store() {
     assert!(block_on(ours.get(&id)).unwrap().is_none());
 }
 
-#[cfg(feature = "cluster")]
 #[test]
 fn every_server_of_a_cluster_tells() {
     let cluster = crate::support::Cluster::start(3, false);

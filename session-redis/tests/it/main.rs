@@ -7,16 +7,19 @@ mod demoted;
 mod errors;
 mod examples;
 mod expiry;
-#[cfg(all(feature = "cluster", feature = "sentinel"))]
 mod failover;
 mod faults;
 mod feed;
+mod idle;
 mod listing;
 mod log;
-#[cfg(feature = "cluster")]
 mod moving;
+mod replicas;
 mod scripts;
+mod start;
 #[path = "../support/mod.rs"]
 mod support;
+mod topology;
+mod urls;
 mod ways;
 mod workers;

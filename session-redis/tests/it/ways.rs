@@ -21,7 +21,7 @@ fn a_unix_socket_leads_to_a_server() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn tls_leads_to_a_server_whose_certificate_is_trusted() {
+fn tls_leads_to_a_server_whose_certificate_is_trusted_and_mistakes_are_named() {
     use session_core::ErrorKind;
     use session_redis::TlsCertificates;
 
@@ -41,4 +41,5 @@ fn tls_leads_to_a_server_whose_certificate_is_trusted() {
     let none = TlsCertificates { client_tls: None, root_cert: Some(b"none".to_vec()) };
     let error = open(&RedisConfig::new(url).certificates(none)).expect_err("no certificate");
     assert!(matches!(error.kind(), ErrorKind::Config | ErrorKind::Unavailable), "{error}");
+    crate::urls::mistakes_about_tls_are_named(&server);
 }

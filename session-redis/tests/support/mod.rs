@@ -4,7 +4,9 @@
 
 mod cluster;
 mod load;
+mod proxy;
 mod records;
+mod scripted;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
@@ -15,7 +17,9 @@ pub(crate) use self::tls::TlsServer;
 pub(crate) use self::{
     cluster::{Cluster, follows},
     load::Load,
+    proxy::Proxy,
     records::{HOUR, create, ending, lasting, new_id, now, record, tagged, text, touch},
+    scripted::{hello, scripted},
     server::{Server, ask, free_port},
     waiting::{a_moment, block_on, until},
 };

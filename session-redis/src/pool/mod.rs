@@ -1,9 +1,14 @@
 //! Who shares connections with whom.
 
+mod batch;
+mod connection;
+mod route;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use tokio::{
@@ -11,21 +16,35 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{Plan, Way};
+pub(crate) use self::{
+    batch::Replicas,
+    route::{Answers, Route},
+};
+use crate::topology::Discovery;
 
-/// One way for everybody, whose connections are on the manager's own thread, and if that is wished
-/// one for each runtime of one thread that calls.
-pub(crate) struct Ways {
-    shared: Arc<Way>,
-    plan: Plan,
+/// One route for everybody, whose connections are on the manager's own thread, and if that is
+/// wished one for each runtime of one thread that calls.
+pub(crate) struct ConnectionPool {
+    shared: Arc<Route>,
+    plan: Arc<Plan>,
     workers: Arc<Mutex<Workers>>,
+}
+
+/// What every route is made from.
+pub(crate) struct Plan {
+    pub(crate) discovery: Arc<Discovery>,
+    pub(crate) keep_alive: Duration,
+    /// Whether writes wait for replicas.
+    pub(crate) replicas: Option<Replicas>,
+    /// Whether each runtime of one thread has connections of its own.
+    pub(crate) per_worker: bool,
 }
 
 type Workers = HashMap<Id, Worker>;
 
 /// A runtime of one thread.
 struct Worker {
-    way: Arc<Way>,
+    route: Arc<Route>,
     /// Ends the task that tells of the runtime's end.
     _known: oneshot::Sender<()>,
 }
@@ -36,18 +55,14 @@ struct Leave {
     id: Id,
 }
 
-impl Ways {
+impl ConnectionPool {
     pub(crate) fn new(plan: Plan) -> Self {
-        Self { shared: Arc::new(Way::new(&plan, None)), plan, workers: Arc::default() }
+        let plan = Arc::new(plan);
+        Self { shared: Arc::new(Route::new(&plan, None)), plan, workers: Arc::default() }
     }
 
-    /// The way for everybody.
-    pub(crate) fn shared(&self) -> &Arc<Way> {
-        &self.shared
-    }
-
-    /// The way for a call from where this is called.
-    pub(crate) fn here(&self) -> Arc<Way> {
+    /// The route for a call from where this is called.
+    pub(crate) fn here(&self) -> Arc<Route> {
         match Handle::try_current() {
             Ok(home)
                 if self.plan.per_worker
@@ -59,23 +74,13 @@ impl Ways {
         }
     }
 
-    /// Lets the calls that come connect to who is in charge now, wherever they come from.
-    pub(crate) fn begin_anew(&self) {
-        self.shared.begin_anew();
-        let workers: Vec<_> =
-            lock(&self.workers).values().map(|worker| Arc::clone(&worker.way)).collect();
-        for way in workers {
-            way.begin_anew();
-        }
-    }
-
-    fn of(&self, home: &Handle) -> Arc<Way> {
+    fn of(&self, home: &Handle) -> Arc<Route> {
         if let Some(worker) = lock(&self.workers).get(&home.id()) {
-            return Arc::clone(&worker.way);
+            return Arc::clone(&worker.route);
         }
         let (known, forgotten) = oneshot::channel::<()>();
-        let way = Arc::new(Way::new(&self.plan, Some(home)));
-        let worker = Worker { way: Arc::clone(&way), _known: known };
+        let route = Arc::new(Route::new(&self.plan, Some(home.clone())));
+        let worker = Worker { route: Arc::clone(&route), _known: known };
         lock(&self.workers).insert(home.id(), worker);
         let leave = Leave { workers: Arc::downgrade(&self.workers), id: home.id() };
         // Not under the lock: a runtime that is ending drops the task at once.
@@ -83,7 +88,7 @@ impl Ways {
             let _leave = leave;
             drop(forgotten.await);
         }));
-        way
+        route
     }
 }
 
@@ -97,9 +102,10 @@ impl Drop for Leave {
     }
 }
 
-impl fmt::Debug for Ways {
+impl fmt::Debug for ConnectionPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ways").field("shared", &self.shared).finish_non_exhaustive()
+        let connected = self.shared.is_connected();
+        f.debug_struct("ConnectionPool").field("connected", &connected).finish_non_exhaustive()
     }
 }
 

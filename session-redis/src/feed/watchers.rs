@@ -1,8 +1,11 @@
-//! Those who are told.
+//! Those who are notified.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use session_core::{SessionId, WatchChanges};
@@ -10,11 +13,12 @@ use tokio::sync::Notify;
 
 /// The watchers of a feed.
 ///
-/// All but [`add`](Self::add) and [`remove`](Self::remove) is called on the thread of the engine
-/// alone, so nothing is told out of its order.
+/// [`alive`](Self::alive) and [`broken`](Self::broken) are called on the thread of the engine
+/// alone, so neither overtakes the other.
 #[derive(Debug, Default)]
-pub(crate) struct Hub {
+pub(crate) struct Watchers {
     state: Mutex<State>,
+    count: AtomicUsize,
     stirred: Notify,
 }
 
@@ -22,45 +26,37 @@ pub(crate) struct Hub {
 struct State {
     next: u64,
     watchers: BTreeMap<u64, Arc<dyn WatchChanges>>,
-    /// Whether a task serves the watchers.
-    served: bool,
     whole: bool,
 }
 
-impl Hub {
-    /// Adds a watcher: its number, and whether a task must begin to serve it.
-    pub(super) fn add(&self, watcher: Arc<dyn WatchChanges>) -> (u64, bool) {
+impl Watchers {
+    pub(super) fn add(&self, watcher: Arc<dyn WatchChanges>) -> u64 {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
         state.watchers.insert(number, watcher);
-        let begins = !std::mem::replace(&mut state.served, true);
-        (number, begins)
+        self.count.store(state.watchers.len(), Ordering::SeqCst);
+        drop(state);
+        self.stir();
+        number
     }
 
     pub(super) fn remove(&self, number: u64) {
-        let watcher = self.state().watchers.remove(&number);
+        let mut state = self.state();
+        let watcher = state.watchers.remove(&number);
+        self.count.store(state.watchers.len(), Ordering::SeqCst);
+        drop(state);
         // Dropped with the lock released: it may be anything.
         drop(watcher);
         self.stir();
     }
 
-    /// Whether nobody is left; then nobody is served any more.
-    pub(super) fn ends(&self) -> bool {
-        let mut state = self.state();
-        let ends = state.watchers.is_empty();
-        if ends {
-            state.served = false;
-        }
-        ends
-    }
-
-    pub(super) fn is_deserted(&self) -> bool {
-        self.state().watchers.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
     }
 
     /// Wakes the task that serves the watchers: something is not as it was.
-    pub(super) fn stir(&self) {
+    pub(crate) fn stir(&self) {
         self.stirred.notify_one();
     }
 
@@ -68,7 +64,7 @@ impl Hub {
         self.stirred.notified().await;
     }
 
-    pub(super) fn changed(&self, id: &SessionId) {
+    pub(crate) fn changed(&self, id: &SessionId) {
         for watcher in self.watchers() {
             watcher.changed(id);
         }
@@ -81,8 +77,8 @@ impl Hub {
         }
     }
 
-    /// Tells that the feed broke, once for each time that it was whole.
-    pub(super) fn broken(&self) {
+    /// Says that the feed broke, once for each time that it was whole.
+    pub(crate) fn broken(&self) {
         if std::mem::replace(&mut self.state().whole, false) {
             for watcher in self.watchers() {
                 watcher.broken();
@@ -91,6 +87,9 @@ impl Hub {
     }
 
     fn watchers(&self) -> Vec<Arc<dyn WatchChanges>> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         self.state().watchers.values().cloned().collect()
     }
 
