@@ -193,6 +193,12 @@ impl fmt::Display for Fingerprint {
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// `event` happened, to the session with this fingerprint if it happened to one.
     fn event(&self, event: Event, session: Option<Fingerprint>);
+
+    /// The store failed with `error`, after [`Event::StoreError`] was reported. The error carries
+    /// the cause and no secret.
+    fn failed(&self, error: &Error, session: Option<Fingerprint>) {
+        let _ = (error, session);
+    }
 }
 
 /// Sends events to the log and to the observer.
@@ -215,9 +221,8 @@ impl Events {
             Event::Rejected(reason) => {
                 tracing::debug!(target: "session", event = name, reason = reason.name(), session = shown);
             }
-            Event::StoreError(kind) => {
-                tracing::error!(target: "session", event = name, ?kind, session = shown);
-            }
+            // Logged with its cause.
+            Event::StoreError(_) => {}
             Event::Lost => tracing::warn!(target: "session", event = name, session = shown),
             _ => tracing::debug!(target: "session", event = name, session = shown),
         }
@@ -227,7 +232,34 @@ impl Events {
     }
 
     pub(crate) fn failed(&self, error: &Error, id: Option<&SessionId>) {
-        self.tell(Event::StoreError(error.kind()), id);
+        let session = id.map(Fingerprint::of);
+        let event = Event::StoreError(error.kind());
+        tracing::error!(
+            target: "session",
+            event = event.name(),
+            kind = ?error.kind(),
+            error = %Chain(error),
+            session = session.as_ref().map(tracing::field::display),
+        );
+        if let Some(observer) = &self.0 {
+            observer.event(event, session);
+            observer.failed(error, session);
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -235,7 +267,7 @@ impl Events {
 fn is_grave(event: Event) -> bool {
     matches!(
         event,
-        Event::Rejected(Reason::Ambiguous | Reason::Corrupt | Reason::Skewed | Reason::Unsupported)
+        Event::Rejected(Reason::Corrupt | Reason::Skewed | Reason::Unsupported)
             | Event::StoreError(_)
             | Event::Lost
     )

@@ -4,7 +4,9 @@ use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 
-use super::{MaxSessions, Policy, SessionInterface, Shared, Store, store::Newcomers};
+use super::{
+    Endings, Hints, MaxSessions, Policy, SessionInterface, Shared, Store, store::Newcomers,
+};
 use crate::{
     Clock, Error, KeyRing, Observer, Result, SessionManager, SystemClock, Timer, keys::InUse,
     observer::Events, queue::Queue,
@@ -218,6 +220,8 @@ impl SessionInterfaceBuilder {
                 clock: self.clock,
                 events: self.events,
                 queue: Queue::new(),
+                hints: Hints::new(),
+                endings: Endings::default(),
                 cookie_name: self.cookie_name,
                 realm: self.realm,
             }),

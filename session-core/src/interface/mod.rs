@@ -1,6 +1,8 @@
 //! `SessionInterface`: opens, saves, renews and revokes sessions. The policy; no I/O of its own.
 
 mod builder;
+mod endings;
+mod hints;
 mod look;
 mod open;
 mod policy;
@@ -18,6 +20,8 @@ pub use self::{
     principals::{SessionHandle, SessionInfo},
 };
 pub(crate) use self::{
+    endings::Endings,
+    hints::Hints,
     look::{Look, TokenMatch},
     policy::Policy,
     store::Store,
@@ -89,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: Events,
     pub(crate) queue: Queue,
+    pub(crate) hints: Hints,
+    pub(crate) endings: Endings,
     cookie_name: String,
     realm: String,
 }

@@ -114,6 +114,7 @@ impl SessionInterface {
                     shared.events.tell(Event::Rejected(Reason::Malformed), None);
                 }
                 Err(Refused::Forged) => {
+                    shared.hints.forged(&shared.cookie_name);
                     shared.events.tell(Event::Rejected(Reason::Forged), None);
                 }
             }
@@ -182,7 +183,9 @@ impl Verified {
                 let mut unknown = choice.unknown;
                 unknown.was_known = self.first.is_some();
                 if !choice.rivals.is_empty() {
-                    interface.shared().events.tell(Event::Rejected(Reason::Ambiguous), None);
+                    let shared = interface.shared();
+                    shared.hints.ambiguous(&shared.cookie_name);
+                    shared.events.tell(Event::Rejected(Reason::Ambiguous), None);
                     unknown.claims.extend(session.into_iter().chain(choice.rivals).map(claim));
                 }
                 ManagedSession::unknown(interface, self.arrived, unknown)

@@ -14,8 +14,8 @@ use crate::{
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    pub(super) manager: Arc<dyn SessionManager>,
-    pub(super) timer: Option<Arc<dyn Timer>>,
+    pub(crate) manager: Arc<dyn SessionManager>,
+    pub(crate) timer: Option<Arc<dyn Timer>>,
     /// How long a call may take.
     pub(super) limit: Duration,
     pub(super) newcomers: Option<Newcomers>,

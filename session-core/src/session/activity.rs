@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::{Life, MAX_CONFLICTS, contended, plan::Purpose};
-use crate::{Error, ManagedSession, Outcome, Result, interface::Look};
+use crate::{Error, ManagedSession, Outcome, Result, interface::Look, timer};
+
+/// How often a store that reports no changes is asked whether a session has ended.
+const ASKED: Duration = Duration::from_secs(10);
+/// How often one that does is asked all the same.
+const WATCHED: Duration = Duration::from_secs(600);
 
 impl ManagedSession {
     /// Whether the session, as this request holds it, is still alive in the store: for long
@@ -17,6 +22,49 @@ impl ManagedSession {
         Ok(
             matches!(found, Look::Live(_, contents) if contents.epoch == known.loaded.contents.epoch),
         )
+    }
+
+    /// Waits until the session has ended: for web sockets and streams that should close then,
+    /// beside whatever else they wait for.
+    ///
+    /// Where the store reports changes ([`WatchSessions`](crate::WatchSessions)), returns as soon as
+    /// it does; else the store is asked every ten seconds. Reads past caches.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config): the interface has no
+    /// [`timer`](crate::SessionInterfaceBuilder::timer). An outage of the store is waited out.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time.
+    pub async fn ended(&self) -> Result<()> {
+        let shared = self.interface().shared();
+        let Life::Known(known) = self.lock().life().clone() else { return Ok(()) };
+        let (id, epoch) = (*known.loaded.id(), known.loaded.contents.epoch);
+        let Some(timer) = shared.store.timer.as_deref() else {
+            return Err(Error::config(
+                "to wait for the end of a session takes a timer: give the interface one",
+            ));
+        };
+        let changes = shared.endings.changes(&*shared.store.manager, id);
+        loop {
+            let pause = match shared.look_past_caches(&id).await {
+                Ok(Look::Live(record, contents)) if contents.epoch == epoch => {
+                    let left = record.expires_at().saturating_since(shared.now());
+                    left.min(if changes.is_some() { WATCHED } else { ASKED })
+                }
+                Ok(_) => return Ok(()),
+                Err(_) => ASKED,
+            };
+            let changed = async {
+                match &changes {
+                    Some(changes) => changes.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            timer::within(Some(timer), pause, changed).await;
+        }
     }
 
     /// Keeps the session alive: counts as activity, as a request does.

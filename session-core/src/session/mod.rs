@@ -22,7 +22,7 @@ mod view;
 mod writing;
 
 pub(crate) use self::{
-    commit::{MAX_CONFLICTS, contended},
+    commit::{MAX_CONFLICTS, contended, unpoisoned},
     life::{Claim, Life, LoadedSession, Presented, Standing, Unknown},
     plan::unreadable,
 };

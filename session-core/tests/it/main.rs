@@ -7,9 +7,11 @@
 )]
 
 mod activity;
+mod bounds;
 mod cookie;
 mod failures;
 mod gated;
+mod hooked;
 mod keys;
 mod known;
 mod lab;
@@ -27,4 +29,5 @@ mod secrets;
 mod session;
 mod suite;
 mod thieves;
+mod unreadable;
 mod world;
