@@ -27,8 +27,8 @@ impl ManagedSession {
     /// Waits until the session has ended: for web sockets and streams that should close then,
     /// beside whatever else they wait for.
     ///
-    /// Where the store reports changes ([`WatchSessions`](crate::WatchSessions)), returns as soon as
-    /// it does; else the store is asked every ten seconds. Reads past caches.
+    /// Where the store reports changes ([`WatchSessions`](crate::WatchSessions)), returns when it
+    /// reports the end; else the store is asked every ten seconds. Reads past caches.
     ///
     /// # Errors
     ///
