@@ -57,13 +57,13 @@ impl ManagedSession {
                 Ok(_) => return Ok(()),
                 Err(_) => ASKED,
             };
-            let changed = async {
+            let notified = async {
                 match &changes {
                     Some(changes) => changes.next().await,
                     None => std::future::pending().await,
                 }
             };
-            timer::within(Some(timer), pause, changed).await;
+            timer::within(Some(timer), pause, notified).await;
         }
     }
 

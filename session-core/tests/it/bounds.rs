@@ -123,8 +123,10 @@ fn opening_and_listing_are_bounded_too() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
+type Call<'a> = (&'static str, Pin<Box<dyn Future<Output = ()> + 'a>>);
+
 /// Everything a handler can do that reaches the store.
-fn verbs(session: &ManagedSession) -> Vec<(&'static str, Pin<Box<dyn Future<Output = ()> + '_>>)> {
+fn verbs(session: &ManagedSession) -> Vec<Call<'_>> {
     vec![
         ("save", Box::pin(async { drop(session.save().await) })),
         ("update", Box::pin(async { drop(session.update("n", |_: Option<u32>| 1).await) })),

@@ -15,22 +15,15 @@ fn a_record_that_cannot_be_read_is_an_unknown_visitor_whose_writes_fail_and_who_
         let alice = world.login("alice");
         let manager = Hooked::new(&world.store);
         let server = world.on(manager.clone(), |builder| builder);
-        match kind {
-            Some(kind) => {
-                manager.set(
-                    move |verb, _| {
-                        if verb == Verb::Get { Fate::Fails(kind) } else { Fate::Passes }
-                    },
-                )
-            }
+        if let Some(kind) = kind {
+            let fate = move |verb| if verb == Verb::Get { Fate::Fails(kind) } else { Fate::Passes };
+            manager.set(move |verb, _| fate(verb));
+        } else {
             // Verified by a key that is in the ring, sealed by one that is not.
-            None => {
-                world.server.replace_keys(KeyRing::new(key(2)).retired(key(1))).unwrap();
-                let session = world.open(&alice);
-                session.insert("x", &1).unwrap();
-                block_on(session.save()).unwrap();
-                drop(session);
-            }
+            world.server.replace_keys(KeyRing::new(key(2)).retired(key(1))).unwrap();
+            let session = world.open(&alice);
+            session.insert("x", &1).unwrap();
+            block_on(session.save()).unwrap();
         }
         let reader = open(&server, &alice);
         assert!(reader.is_new() && !reader.is_stranger() && !reader.was_ended());
