@@ -249,7 +249,7 @@ impl Choice {
                     self.unknown.claims.push(Claim {
                         id: cookie.id,
                         token: cookie.token.clone(),
-                        standing: Standing::Replaced,
+                        standing: Standing::Replaced { may_adopt: true },
                     });
                 }
             }

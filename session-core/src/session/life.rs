@@ -57,8 +57,9 @@ pub(crate) struct Claim {
 pub(crate) enum Standing {
     /// One of several live sessions of this visitor.
     Rival { has_principal: bool },
-    /// Its token was replaced a moment ago, and the successor was not presented yet.
-    Replaced,
+    /// Its token was replaced a moment ago, and the successor was not presented yet. A login may
+    /// take it over, unless the handler asked for the end of the session.
+    Replaced { may_adopt: bool },
 }
 
 #[derive(Clone, Debug)]
@@ -143,6 +144,15 @@ impl LoadedSession {
 }
 
 impl Unknown {
+    /// A login is to begin a clean session.
+    pub(super) fn disown(&mut self) {
+        for claim in &mut self.claims {
+            if let Standing::Replaced { may_adopt } = &mut claim.standing {
+                *may_adopt = false;
+            }
+        }
+    }
+
     pub(super) fn has_something_to_end(&self) -> bool {
         self.attempt.is_some() || self.claims.iter().any(Claim::is_rival)
     }

@@ -47,9 +47,10 @@ impl ManagedSession {
             state.recognised(loaded);
             return Ok(true);
         }
-        match follow(&known, &contents, purpose, now) {
+        let may_adopt = !state.is_ending();
+        match follow(&known, &contents, purpose, may_adopt, now) {
             Some((token, presented, due)) => state.reloaded(load(token, presented), due),
-            None => match replaced(&known, &contents, purpose, now) {
+            None => match replaced(&known, &contents, purpose, may_adopt, now) {
                 Some(claim) => state.replaced(claim),
                 None => state.lost(shared.overtakes(self.arrived(), &contents)),
             },
@@ -80,7 +81,10 @@ impl ManagedSession {
                     TokenMatch::Kept { .. } => matches!(purpose, Purpose::Login(_)),
                     TokenMatch::Stale => false,
                 };
-                if adopted.is_none() && is_adopted(&claim.token, &claim.id, &contents, purpose, now)
+                let may_adopt = claim.standing == Standing::Replaced { may_adopt: true };
+                if may_adopt
+                    && adopted.is_none()
+                    && is_adopted(&claim.token, &claim.id, &contents, purpose, now)
                 {
                     let token = claim.token.clone();
                     let presented = Presented::Earlier(token.clone());
@@ -139,6 +143,7 @@ fn follow(
     known: &Known,
     contents: &Contents,
     purpose: Purpose<'_>,
+    may_adopt: bool,
     now: Timestamp,
 ) -> Option<(Token, Presented, CookieDue)> {
     let loaded = &known.loaded;
@@ -162,7 +167,8 @@ fn follow(
             }
         }
     }
-    if let Some(presented) = loaded.presented_token()
+    if may_adopt
+        && let Some(presented) = loaded.presented_token()
         && is_adopted(presented, id, contents, purpose, now)
     {
         let token = presented.clone();
@@ -178,6 +184,7 @@ fn replaced(
     known: &Known,
     contents: &Contents,
     purpose: Purpose<'_>,
+    may_adopt: bool,
     now: Timestamp,
 ) -> Option<Claim> {
     let (Purpose::Login(_), Some(token)) = (purpose, known.loaded.presented_token()) else {
@@ -185,7 +192,7 @@ fn replaced(
     };
     let id = *known.loaded.id();
     let found = TokenMatch::of(token, &id, contents, now);
-    let (token, standing) = (token.clone(), Standing::Replaced);
+    let (token, standing) = (token.clone(), Standing::Replaced { may_adopt });
     matches!(found, TokenMatch::Kept { .. }).then_some(Claim { id, token, standing })
 }
 

@@ -117,12 +117,17 @@ impl State {
         let unknown = |is_overtaken| Unknown { is_overtaken, ..Unknown::default() };
         self.life = match std::mem::replace(&mut self.life, Life::Unknown(Unknown::default())) {
             Life::Known(known) => Life::Ending(Before::Known(known)),
-            Life::Unknown(unknown) if unknown.has_something_to_end() => {
-                Life::Ending(Before::Unknown(unknown))
+            Life::Unknown(mut unknown) => {
+                unknown.disown();
+                if unknown.has_something_to_end() {
+                    Life::Ending(Before::Unknown(unknown))
+                } else {
+                    Life::Unknown(unknown)
+                }
             }
             // It has ended already.
             Life::Ended(ended) => Life::Unknown(unknown(ended.is_overtaken)),
-            life => life,
+            life @ Life::Ending(_) => life,
         };
     }
 

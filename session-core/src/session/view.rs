@@ -104,7 +104,7 @@ impl State {
         } else {
             self.pending = std::mem::take(&mut self.pending).into_settings();
         }
-        self.bytes = Some(0);
+        self.bytes = None;
     }
 
     pub(super) fn set_permanent(&mut self, permanent: bool) {

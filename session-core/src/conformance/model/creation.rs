@@ -12,7 +12,7 @@ impl Model {
         request: &mut Request,
         purpose: Purpose,
         is_overtaken: bool,
-        claim: Option<(usize, Token)>,
+        claim: Option<(usize, Token, bool)>,
         saved: &mut Saved,
     ) -> Option<(Saved, Option<u32>)> {
         let mut values = Values::new();
@@ -29,9 +29,9 @@ impl Model {
             request.drop_changes();
             return Some((*saved, result));
         }
-        if let (Some(principal), Some((owner, token))) = (principal, claim) {
+        if let (Some(principal), Some(claim)) = (principal, claim) {
             *saved = Saved::Stored;
-            self.settle(request, principal, owner, token, is_overtaken);
+            self.settle(request, principal, claim, is_overtaken);
             return None;
         }
         if is_overtaken {
@@ -66,14 +66,13 @@ impl Model {
         &mut self,
         request: &mut Request,
         principal: u8,
-        owner: usize,
-        token: Token,
+        (owner, token, may_adopt): (usize, Token, bool),
         is_overtaken: bool,
     ) {
         let session = &mut self.sessions[owner];
         let kept = session.is_kept_by(token, self.now).filter(|_| session.is_live(self.now));
         let mut life = Life::Unknown { is_overtaken, claim: None };
-        if kept == Some(true) && session.principal == Some(principal) {
+        if may_adopt && kept == Some(true) && session.principal == Some(principal) {
             let (seen, came_with) = (session.clone(), Some(token));
             life = Life::Known(Base { session: owner, seen, came_with, is_current: false });
         } else if kept.is_some() {

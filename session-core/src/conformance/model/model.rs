@@ -60,7 +60,7 @@ impl Model {
             }
             if session.is_live(now) {
                 is_overtaken = session.overtakes(now);
-                claim = session.is_kept_by(token, now).map(|_| (owner, token));
+                claim = session.is_kept_by(token, now).map(|_| (owner, token, true));
             }
         }
         Request::new(now, Life::Unknown { is_overtaken, claim })
@@ -125,7 +125,7 @@ impl Model {
                     return (Saved::Gone, None);
                 }
                 Life::Ending(base) => {
-                    if self.remove(request, &base) {
+                    if self.remove(request, &base, purpose) {
                         saved = Saved::Stored;
                     }
                 }
@@ -180,7 +180,7 @@ impl Model {
         }
         let is_finish = matches!(purpose, Purpose::Finish);
         if is_finish && next.is_empty() && base.came_with.is_none() {
-            self.remove(request, base);
+            self.remove(request, base, purpose);
             let is_done = matches!(request.life, Life::Unknown { .. });
             return if is_done { Next::Done(Saved::Stored, None) } else { Next::Again };
         }
@@ -279,7 +279,7 @@ impl Model {
             }
             (Purpose::Bind(_), Some(_)) => {
                 request.due = Due::Keep;
-                let claim = base.came_with.map(|token| (base.session, token));
+                let claim = base.came_with.map(|token| (base.session, token, true));
                 request.life = Life::Unknown { is_overtaken: true, claim };
             }
             _ => {
@@ -291,7 +291,8 @@ impl Model {
     }
 
     /// Ends the session; `false` if it was not this request's any more.
-    fn remove(&mut self, request: &mut Request, base: &Base) -> bool {
+    fn remove(&mut self, request: &mut Request, base: &Base, purpose: Purpose) -> bool {
+        let mut claim = None;
         let session = &mut self.sessions[base.session];
         let mut is_overtaken = false;
         let mut is_done = true;
@@ -301,7 +302,10 @@ impl Model {
                 let was_sent = request.due != Due::Begun;
                 request.due = if was_sent { Due::Remove } else { Due::Keep };
             } else {
-                is_overtaken = session.overtakes(request.arrived);
+                let kept = base.came_with.filter(|_| matches!(purpose, Purpose::Bind(_)));
+                let kept = kept.filter(|token| session.is_kept_by(*token, self.now).is_some());
+                claim = kept.map(|token| (base.session, token, false));
+                is_overtaken = claim.is_some() || session.overtakes(request.arrived);
                 is_done = false;
                 request.due = Due::Keep;
             }
@@ -311,7 +315,7 @@ impl Model {
         if !matches!(request.life, Life::Ending(_)) {
             request.drop_changes();
         }
-        request.life = Life::Unknown { is_overtaken, claim: None };
+        request.life = Life::Unknown { is_overtaken, claim };
         is_done
     }
 

@@ -32,8 +32,9 @@ pub(super) enum Life {
     Unknown {
         /// Its token was replaced around the time it arrived.
         is_overtaken: bool,
-        /// The session and the token it came with, which was replaced a moment ago.
-        claim: Option<(usize, Token)>,
+        /// The session and the token it came with, which was replaced a moment ago; and whether a
+        /// login may take it over.
+        claim: Option<(usize, Token, bool)>,
     },
     Known(Base),
     Ended {
@@ -184,7 +185,11 @@ impl Request {
         self.life = match self.life.clone() {
             Life::Known(base) => Life::Ending(base),
             Life::Ended { is_overtaken, .. } => Life::Unknown { is_overtaken, claim: None },
-            life => life,
+            Life::Unknown { is_overtaken, claim } => {
+                let claim = claim.map(|(session, token, _)| (session, token, false));
+                Life::Unknown { is_overtaken, claim }
+            }
+            life @ Life::Ending(_) => life,
         };
     }
 
