@@ -273,13 +273,11 @@ impl Sources for Machine {
     /// By a clock that goes on while the machine is suspended, where there is one.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     fn elapsed(&self) -> u64 {
-        use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+        use nix::time::{ClockId, clock_gettime};
 
         // An old kernel or a sandbox may lack it; one that has it always answers.
-        clock_gettime_dynamic(DynamicClockId::Boottime)
-            .ok()
-            .and_then(|time| Duration::try_from(time).ok())
-            .map_or_else(since_first_asked, millis)
+        clock_gettime(ClockId::CLOCK_BOOTTIME)
+            .map_or_else(|_| since_first_asked(), |time| millis(Duration::from(time)))
     }
 
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
