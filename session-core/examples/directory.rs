@@ -2,13 +2,14 @@
 //!
 //! `cargo run -p session-core --example directory FOLDER` counts its own starts in a session.
 //!
-//! Right for one process and one manager: a lock makes the check and the write of a `put` one step.
-//! It blocks on files and is not safe against a loss of power; `session-fs` is what to use.
+//! Right for the processes of one machine: a lock makes a look and the write after it one step. It
+//! blocks on files and is not safe against a loss of power; `session-fs` is what to use.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -24,13 +25,12 @@ use session_core::{
 struct DirectorySessionManager {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
-    writing: Mutex<()>,
 }
 
 impl DirectorySessionManager {
     fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Result<Self> {
         fs::create_dir_all(&folder).map_err(unavailable)?;
-        Ok(Self { folder, clock, writing: Mutex::new(()) })
+        Ok(Self { folder, clock })
     }
 
     /// A sid is a UUID in its one form, so no text a client sent ever becomes a path.
@@ -38,13 +38,17 @@ impl DirectorySessionManager {
         self.folder.join(id.encode(&mut [0; SessionId::TEXT_BYTES]))
     }
 
-    /// One write at a time; nothing in here panics half-way, so a poisoned lock guards nothing
-    /// less.
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until no other manager writes, of this process or of another one. The lock ends with
+    /// the file that is returned, and with the process.
+    fn lock(&self) -> Result<File> {
+        let path = self.folder.join("lock");
+        let file = File::options().create(true).append(true).open(path).map_err(unavailable)?;
+        file.lock().map_err(unavailable)?;
+        Ok(file)
     }
 
-    /// The live record: an expired one is absent, whether or not it was swept.
+    /// The live record: an expired one is absent, whether or not it was swept. The time is looked
+    /// at last, for a writer when it has the lock.
     fn read(&self, id: &SessionId) -> Result<Option<Record>> {
         match fs::read(self.path(id)) {
             Ok(bytes) => {
@@ -81,7 +85,7 @@ impl SessionManager for DirectorySessionManager {
     }
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let _writing = self.lock();
+        let _lock = self.lock()?;
         let live = self.read(record.id())?;
         match expect.check(live.map(|live| live.version())) {
             Ok(()) => self.write(record),
@@ -95,7 +99,7 @@ impl SessionManager for DirectorySessionManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
-        let _writing = self.lock();
+        let _lock = self.lock()?;
         match self.read(id)? {
             Some(live) if live.version() == version => {
                 self.write(&live.with_expires_at(expires_at))
@@ -106,7 +110,7 @@ impl SessionManager for DirectorySessionManager {
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        let _writing = self.lock();
+        let _lock = self.lock()?;
         let removal = match self.read(id)? {
             Some(live) if only.is_some_and(|version| live.version() != version) => {
                 return Ok(Removal::Conflict);
@@ -150,11 +154,14 @@ impl SessionManager for DirectorySessionManager {
 impl SweepSessions for DirectorySessionManager {
     async fn sweep(&self) -> Result<Swept> {
         let mut swept = Swept::default();
+        if !self.clock.is_settled() {
+            return Ok(swept);
+        }
         for entry in fs::read_dir(&self.folder).map_err(unavailable)? {
             let name = entry.map_err(unavailable)?.file_name();
             // What is not named as a session is not ours.
             let Some(id) = SessionId::parse(name.as_encoded_bytes()) else { continue };
-            let _writing = self.lock();
+            let _lock = self.lock()?;
             swept.scanned += 1;
             // What cannot be read stays: it may be of a later release.
             if let Ok(None) = self.read(&id)
@@ -208,7 +215,10 @@ fn block_on<F: Future>(future: F) -> F::Output {
 mod tests {
     use std::time::Duration;
 
-    use session_core::{ManualClock, conformance::Harness};
+    use session_core::{
+        ManualClock,
+        conformance::{ClockHarness, DamageHarness, DurableHarness, Harness, LockHarness},
+    };
 
     use super::*;
 
@@ -253,5 +263,32 @@ mod tests {
         fn wait(&self) {}
     }
 
-    session_core::conformance_tests!(Directory; base, sweep, durable, overlap, model);
+    impl DurableHarness for Directory {
+        fn restart(self) -> Self {
+            Self { manager: self.reopen(), ..self }
+        }
+    }
+
+    impl DamageHarness for Directory {
+        fn plant(&self, id: &SessionId, bytes: &[u8]) {
+            fs::write(self.manager.path(id), bytes).expect("the file is written");
+        }
+    }
+
+    impl ClockHarness for Directory {
+        fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self::Manager {
+            let path = self.folder.path().to_path_buf();
+            DirectorySessionManager::new(path, clock).expect("a manager")
+        }
+    }
+
+    impl LockHarness for Directory {
+        fn hold(&self, _id: &SessionId) -> impl Sized + Send {
+            self.manager.lock().expect("the lock")
+        }
+    }
+
+    session_core::conformance_tests!(
+        Directory; base, sweep, shared, durable, damaged, clocks, locks, overlap, model
+    );
 }

@@ -23,6 +23,11 @@ pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// - A live record is never removed, also when it is touched, replaced or created meanwhile.
     ///   (`sweep_keeps_live`, `a_sweep_is_one_step`)
     /// - A sweep with nothing to do removes nothing. (`sweep_twice_is_ok`)
+    /// - Once a sweep says that there is no more, whatever was expired when it began is gone.
+    ///   (`sweeps_of_many_end_with_none_left`)
+    /// - What cannot be read is left where it is and is no failure of the sweep.
+    /// - While the clock is not [settled](crate::Clock::is_settled) nothing is removed.
+    ///   (`a_sweep_by_a_clock_in_doubt_removes_nothing`)
     async fn sweep(&self) -> Result<Swept>;
 }
 
@@ -92,6 +97,8 @@ impl Page {
 ///   now; the caller gets each and looks. What it names beyond the live ones must vanish in time,
 ///   by the sweep or by itself.
 /// - Records without a tag are in no listing by tag. (`a_record_without_a_tag_is_only_scanned`)
+/// - A cursor of another store, or one that was made up, is an error or begins somewhere: it never
+///   panics. (`a_foreign_cursor_does_not_panic`)
 /// - Pages end: following `next` visits every record at most a bounded number of times.
 ///   (`listing_in_pages_ends`)
 #[async_trait]

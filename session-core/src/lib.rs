@@ -63,12 +63,15 @@ mod keys;
 mod manager;
 mod memory;
 mod observer;
+#[cfg(feature = "conformance")]
+mod park;
 mod queue;
 mod random;
 mod record;
 mod session;
 mod timer;
 mod token;
+mod version;
 
 pub use self::{
     abilities::{
@@ -83,12 +86,13 @@ pub use self::{
         SessionInterface, SessionInterfaceBuilder, Verified,
     },
     keys::{KeyRing, SigningKey},
-    manager::{Expect, Outcome, Removal, SessionManager, Version},
+    manager::{Expect, Outcome, Removal, SessionManager},
     memory::MemorySessionManager,
     observer::{Event, Fingerprint, Observer, Reason},
     record::{PrincipalTag, Record},
     session::{AsKey, Finished, Key, KeyName, ManagedSession, Saved, Status},
     timer::Timer,
+    version::Version,
 };
 
 // Compiles and runs the example of the README.

@@ -6,58 +6,8 @@ use async_trait::async_trait;
 
 use crate::{
     ForgetSessions, ListSessions, ProbeVersions, RecallSessions, Record, Result, SessionId,
-    SweepSessions, Timestamp, WatchSessions,
+    SweepSessions, Timestamp, Version, WatchSessions,
 };
-
-/// How often a record was put: 1 at creation, one more at every later put.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Version(u64);
-
-impl Version {
-    /// The version of a record that is created.
-    pub const FIRST: Self = Self(1);
-
-    /// The version with this number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// The version after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The number for a store whose numbers are signed; order is kept. Numbers beyond [`i64::MAX`],
-    /// which no session reaches, become `i64::MAX`.
-    pub const fn to_i64(self) -> i64 {
-        signed(self.0)
-    }
-
-    /// The version that [`to_i64`](Self::to_i64) made `number` of.
-    pub const fn from_i64(number: i64) -> Self {
-        Self(unsigned(number))
-    }
-}
-
-/// The same number where there is one, else the nearest.
-pub(crate) const fn signed(number: u64) -> i64 {
-    if number > i64::MAX.unsigned_abs() { i64::MAX } else { number.cast_signed() }
-}
-
-/// What [`signed`] made `number` of; the last one stands for all it stands for.
-pub(crate) const fn unsigned(number: i64) -> u64 {
-    match number {
-        i64::MAX => u64::MAX,
-        ..0 => 0,
-        _ => number.unsigned_abs(),
-    }
-}
 
 /// What a [`put`](SessionManager::put) replaces.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -147,6 +97,11 @@ pub enum Removal {
 ///   (`expired_is_none`, `expiry_at_the_deadline`,
 ///   `an_expired_record_is_gone_for_put_touch_and_remove`,
 ///   `an_expired_record_may_be_created_again`)
+/// - The time is the manager's [`Clock`](crate::Clock), looked at when the record is: a writer that
+///   waits for a lock looks at the clock once it has it, or it revives what has expired meanwhile.
+///   Clocks of two processes may differ. (`a_writer_that_waited_looks_at_the_clock_then`)
+/// - Every number is a deadline, beyond [`i64::MAX`] too: sessions may be kept without end.
+///   (`the_latest_deadline_is_kept`)
 /// - Every call is one step, also for other processes if the backend says it is shared: whatever
 ///   runs at the same time, the answers and the record that is left are those of one call after
 ///   the other. A manager that looks, waits and then writes what it decided before brings removed
@@ -156,6 +111,7 @@ pub enum Removal {
 ///   `parallel_puts_leave_one_whole_record`; shared:
 ///   `a_call_of_one_manager_is_one_step_for_another`, `two_managers_see_each_other`,
 ///   `a_removal_is_seen_by_both`, `puts_of_two_managers_have_one_winner`)
+/// - A writer that meets another one waits for it. (`writers_of_two_managers_wait_for_each_other`)
 /// - If the backend says it is durable, what it answered outlives the manager and its process.
 ///   (`records_survive_a_new_manager`, `removals_survive_a_new_manager`)
 /// - Requests that overlap lose nothing and bring nothing back, over this manager as over any.
@@ -167,18 +123,52 @@ pub enum Removal {
 /// - `Arc<T>` and `Box<T>` of a manager are managers with the same behaviour.
 ///   (`works_behind_arc_and_box`)
 ///
+/// - An id is random and created once, and every put raises the version, so an id and a version
+///   name one record: a cache may compare the two. The manager stores the version it is given and
+///   need not check that it is the next.
+/// - What is stored and cannot be read is never answered as a record, and harms no other session.
+///   Whether it stays or is set aside is the backend's choice: each method answers `Corrupt`, or as
+///   if nothing were there. What has a format of a later release is left as it is, by every method
+///   and by the sweep. (`an_unreadable_record_is_corrupt_or_absent`,
+///   `a_record_of_another_session_is_corrupt_or_absent`,
+///   `a_record_of_a_later_format_is_left_as_it_is`, `damage_harms_no_other_session`)
+///
+/// # Waiting
+///
+/// A call may be polled on a thread that serves other requests: what takes longer than some
+/// microseconds, such as a disk or a lock, is waited for elsewhere, on a thread of a pool or by a
+/// client that does not block. A future may be polled late or dropped, so nothing that others wait
+/// for is held while a call waits to be polled again.
+///
+/// A call bounds its wait by itself, to a few seconds by default, and then fails as below: it knows
+/// whether a write may have taken place, which a limit set from outside does not.
+///
 /// # Errors
 ///
-/// All methods: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the store could not
-/// be asked or did not answer; it is then unknown whether a write took place, and the same call may
-/// be tried again, since a repeated `put` of the same version can only answer `Stored` once.
-/// Absence, expiry and conflicts are answers, not errors.
+/// Absence, expiry and conflicts are answers, not errors. Each method may fail with:
+///
+/// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): the store as a whole could not be
+///   asked or did not answer, is read-only, or is itself damaged. It is then unknown whether a
+///   write took place, and the same call may be tried again: a repeated `put` of the same version
+///   can only answer `Stored` once.
+/// - [`ErrorKind::Contended`](crate::ErrorKind::Contended): a lock was not obtained in time.
+///   Nothing was written; trying again helps.
+/// - [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt): the bytes stored for this one session are
+///   no record of it. Never for a store that cannot be read as a whole: the visitor of a corrupt
+///   record is treated as unknown, and would be by all servers at once.
+/// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): the record has a format of a later
+///   release. It was left as it is.
+/// - [`ErrorKind::Full`](crate::ErrorKind::Full), of `put` and `touch`: no space is left, or a
+///   quota is reached. What was stored before is unharmed. `remove` works on a full store wherever
+///   the store allows it.
 ///
 /// # Writing one
 ///
 /// The example `directory` of this crate is a whole backend in about a hundred and fifty lines. In
-/// short: implement the five verbs, return `None` from the accessors of abilities the backend does
-/// not have, and add one line of tests.
+/// short: implement the five verbs, each with its look and its write in one step
+/// ([`Expect::check`] compares), return `None` from the accessors of abilities the backend does not
+/// have, and add one line of tests. What tests cannot ask is in `CONTRIBUTING.md` of the
+/// repository.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session manager",
@@ -206,12 +196,6 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// - Only a record of `id` itself is returned. (`records_do_not_bleed`)
     /// - Getting does not extend a lifetime. (`get_does_not_touch`)
     ///
-    /// # Errors
-    ///
-    /// - [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt): bytes are there that are no record of
-    ///   `id`.
-    /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): a record of a later format; it
-    ///   must be left as it is.
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>>;
 
     /// Stores `record` under its own id, in place of what `expect` names.
@@ -223,14 +207,16 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     /// - [`Expect::Version`]: `Stored` if the live record has that version, `Conflict` if it has
     ///   another, `Gone` if there is none; it never creates. (`put_names_the_version_it_replaces`,
     ///   `put_never_resurrects`)
-    /// - The record is replaced whole: body, version, deadlines, principal tag.
-    ///   (`put_replaces_the_whole_record`)
+    /// - The record is replaced whole: body, version, deadlines, principal tag. Nothing that a
+    ///   touch left beside the old one counts for the new. (`put_replaces_the_whole_record`,
+    ///   `a_put_after_a_touch_has_its_own_deadline`)
     /// - A record that is expired already is answered as if it were live until just now: nothing of
     ///   it is readable. (`putting_an_expired_record_leaves_nothing_live`)
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Full`](crate::ErrorKind::Full): no space; what was stored before is unharmed.
+    /// Those of every method, and:
+    ///
     /// - [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): larger than the backend takes. Every
     ///   backend takes [`Record::MAX_BYTES`].
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome>;
@@ -245,7 +231,8 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///   is none; it never creates. (`touch_moves_the_deadline`, `touch_names_the_version`,
     ///   `touch_never_resurrects`)
     /// - The deadline is set as given, later or earlier, but at most to the record's absolute
-    ///   deadline. (`touch_is_clamped_to_the_absolute_deadline`, `touch_can_shorten`)
+    ///   deadline. (`touch_is_clamped_to_the_absolute_deadline`, `touch_can_shorten`,
+    ///   `a_touch_reaches_the_deadline_of_the_last_put`)
     /// - Nothing else of the record changes. (`touch_keeps_bytes_and_version`)
     async fn touch(
         &self,
@@ -265,6 +252,8 @@ pub trait SessionManager: fmt::Debug + Send + Sync + 'static {
     ///   twice is no error. (`removed_is_none`, `remove_absent_is_gone`)
     /// - With `only`, `Conflict` if the live record has another version; nothing is removed then.
     ///   (`remove_names_the_version`)
+    /// - What is answered `Gone` because it is expired is removed all the same: it may be live by
+    ///   the clock of another process. (`a_removal_by_a_clock_ahead_is_seen_by_all`)
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal>;
 
     /// The ability to clear expired records away, if the store does not do so by itself.
@@ -388,37 +377,3 @@ macro_rules! forward {
 
 forward!(Arc);
 forward!(Box);
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const LAST: u64 = i64::MAX.unsigned_abs();
-
-    fn any_number() -> impl Strategy<Value = u64> {
-        prop_oneof![any::<u64>(), 0..10_u64, LAST - 5..LAST + 5, u64::MAX - 5..=u64::MAX]
-    }
-
-    proptest! {
-        #[test]
-        fn signed_numbers_keep_the_order_and_come_back(a in any_number(), b in any_number()) {
-            let (version, time) = (Version::new(a), Timestamp::from_millis(a));
-            let (other, later) = (Version::new(b), Timestamp::from_millis(b));
-            if a <= b {
-                prop_assert!(version.to_i64() <= other.to_i64() && time.to_i64() <= later.to_i64());
-            }
-            prop_assert!(version.to_i64() >= 0 && time.to_i64() >= 0);
-            let expected = if a < LAST { a } else { u64::MAX };
-            prop_assert_eq!(Version::from_i64(version.to_i64()).get(), expected);
-            prop_assert_eq!(Timestamp::from_i64(time.to_i64()).as_millis(), expected);
-        }
-    }
-
-    #[test]
-    fn a_negative_number_is_no_time_and_no_version() {
-        assert_eq!(Timestamp::from_i64(-1), Timestamp::EPOCH);
-        assert_eq!(Version::from_i64(i64::MIN).get(), 0);
-    }
-}

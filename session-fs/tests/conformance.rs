@@ -2,10 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a harness fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
-use session_core::{Clock, ManualClock, Timestamp, conformance::Harness};
+use session_core::{
+    Clock, ManualClock, SessionId, Timestamp,
+    conformance::{ClockHarness, DurableHarness, Harness, LockHarness},
+};
 use session_fs::{FileBackedSessionManager, FsConfig};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -15,7 +18,7 @@ struct Fs {
     manager: FileBackedSessionManager,
     config: FsConfig,
     runtime: Runtime,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Harness for Fs {
@@ -27,7 +30,7 @@ impl Harness for Fs {
         let config = FsConfig::new(folder.path()).clock(clock.clone()).without_background_sweep();
         let manager = FileBackedSessionManager::with_config(&config).expect("a manager");
         let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-        Self { clock, manager, config, runtime, _folder: folder }
+        Self { clock, manager, config, runtime, folder }
     }
 
     fn manager(&self) -> &Self::Manager {
@@ -53,7 +56,33 @@ impl Harness for Fs {
     fn wait(&self) {}
 }
 
-session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable, overlap, model);
+impl DurableHarness for Fs {
+    fn restart(self) -> Self {
+        drop(self.manager);
+        let manager = FileBackedSessionManager::with_config(&self.config).expect("a manager");
+        Self { manager, ..self }
+    }
+}
+
+impl ClockHarness for Fs {
+    fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self::Manager {
+        let config = self.config.clone().clock(clock);
+        FileBackedSessionManager::with_config(&config).expect("another manager")
+    }
+}
+
+impl LockHarness for Fs {
+    fn hold(&self, id: &SessionId) -> impl Sized + Send {
+        let mut text = [0; SessionId::TEXT_BYTES];
+        let text = id.encode(&mut text);
+        let path = self.folder.path().join("records").join(&text[..3]).join(text);
+        let file = File::options().write(true).open(path).expect("the file of the session");
+        file.lock().expect("the lock of the session");
+        file
+    }
+}
+
+session_core::conformance_tests!(Fs; base, sweep, list, probe, shared, durable, clocks, locks, overlap, model);
 
 proptest::proptest! {
     #![proptest_config(ProptestConfig {

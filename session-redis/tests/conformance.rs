@@ -15,7 +15,7 @@ use std::{
 
 use session_core::{
     Clock, ManualClock, Timestamp,
-    conformance::{FeedHarness, Harness},
+    conformance::{DurableHarness, FeedHarness, Harness},
 };
 use session_redis::{RedisConfig, RedisSessionManager};
 
@@ -117,6 +117,15 @@ impl<S: Servers> FeedHarness for Redis<S> {
                 ask::<()>(&mut connection, &["CLIENT", "KILL", "ID", id]);
             }
         }
+    }
+}
+
+impl<S: Servers> DurableHarness for Redis<S> {
+    /// The server stays: what a restart of it keeps is its own promise.
+    fn restart(self) -> Self {
+        drop(self.manager);
+        let manager = block_on(RedisSessionManager::with_config(&self.config)).expect("a manager");
+        Self { manager, ..self }
     }
 }
 

@@ -15,7 +15,9 @@ use super::{
         new_id, poll_once, put, record, tagged,
     },
 };
-use crate::{Expect, Outcome, PrincipalTag, Record, Removal, SessionId, SessionManager, Version};
+use crate::{
+    Expect, Outcome, PrincipalTag, Record, Removal, SessionId, SessionManager, Timestamp, Version,
+};
 
 /// An id nobody stored anything under has no record.
 pub fn absent_is_none<H: Harness>() {
@@ -280,6 +282,56 @@ pub fn put_replaces_the_whole_record<H: Harness>() {
     });
 }
 
+/// The absolute deadline a touch is clamped to is that of the last put.
+pub fn a_touch_reaches_the_deadline_of_the_last_put<H: Harness>() {
+    let h = H::start();
+    h.block_on(async {
+        let first = created(&h, b"first").await;
+        let end = h.now().saturating_add(LIFETIME * 2);
+        let idle = h.now().saturating_add(IDLE);
+        let second = lasting(*first.id(), 2, b"second", None, end, idle);
+        assert_eq!(put(&h, &second, 1).await, Outcome::Stored);
+        let touched = h.manager().touch(first.id(), second.version(), end).await.expect("touch");
+        assert_eq!(touched, Outcome::Stored);
+        assert_is(&h, &second.with_expires_at(end)).await;
+    });
+}
+
+/// What a touch left beside the record does not outlive the next put.
+pub fn a_put_after_a_touch_has_its_own_deadline<H: Harness>() {
+    let h = H::start();
+    h.block_on(async {
+        for (touched, put_to) in [(IDLE * 2, IDLE), (IDLE / 2, IDLE)] {
+            let first = created(&h, b"first").await;
+            let touched = h.now().saturating_add(touched);
+            let outcome = h.manager().touch(first.id(), Version::FIRST, touched).await;
+            assert_eq!(outcome.expect("touch"), Outcome::Stored);
+            let end = h.now().saturating_add(LIFETIME);
+            let idle = h.now().saturating_add(put_to);
+            let second = lasting(*first.id(), 2, b"second", None, end, idle);
+            assert_eq!(put(&h, &second, 1).await, Outcome::Stored);
+            assert_is(&h, &second).await;
+        }
+    });
+}
+
+/// Every deadline there can be is kept: a session may be kept without end.
+pub fn the_latest_deadline_is_kept<H: Harness>() {
+    let h = H::start();
+    h.block_on(async {
+        let end = Timestamp::MAX;
+        let record = lasting(new_id(), 1, b"for ever", None, end, end);
+        create(&h, &record).await;
+        assert_is(&h, &record).await;
+        let soon = h.now().saturating_add(IDLE);
+        for to in [soon, end] {
+            let touched = h.manager().touch(record.id(), record.version(), to).await;
+            assert_eq!(touched.expect("touch"), Outcome::Stored);
+            assert_is(&h, &record.with_expires_at(to)).await;
+        }
+    });
+}
+
 /// A record that comes too late is not readable, and neither is what it replaced.
 pub fn putting_an_expired_record_leaves_nothing_live<H: Harness>() {
     let h = H::start();
@@ -482,7 +534,7 @@ pub fn debug_hides_ids_and_bytes<H: Harness>() {
 pub fn works_behind_arc_and_box<H: Harness>() {
     let h = H::start();
     h.block_on(async {
-        let boxed: Box<dyn SessionManager> = Box::new(h.reopen());
+        let boxed: Box<dyn SessionManager> = Box::new(h.handle());
         let shared: Arc<dyn SessionManager> = Arc::new(boxed);
         let direct = h.manager();
         assert_eq!(shared.sweeping().is_some(), direct.sweeping().is_some());

@@ -1,34 +1,36 @@
 //! Outliving the process.
 
 use super::{
-    Harness,
-    subject::{IDLE, assert_none, assert_same, created},
+    DurableHarness,
+    subject::{IDLE, assert_absent, assert_is, created},
 };
 use crate::{Outcome, SessionManager, Version};
 
 /// What was stored is there for the next manager.
-pub fn records_survive_a_new_manager<H: Harness>() {
+pub fn records_survive_a_new_manager<H: DurableHarness>() {
     let h = H::start();
-    h.block_on(async {
+    let record = h.block_on(async {
         let record = created(&h, &[3; 700]).await;
         let later = h.now().saturating_add(IDLE * 2);
         let touched = h.manager().touch(record.id(), Version::FIRST, later).await.expect("touch");
         assert_eq!(touched, Outcome::Stored);
-        let next = h.reopen();
-        let found = next.get(record.id()).await.expect("get");
-        assert_same(found.as_deref(), &record.with_expires_at(later));
+        record.with_expires_at(later)
     });
+    let h = h.restart();
+    h.block_on(assert_is(&h, &record));
 }
 
 /// What was removed stays removed.
-pub fn removals_survive_a_new_manager<H: Harness>() {
+pub fn removals_survive_a_new_manager<H: DurableHarness>() {
     let h = H::start();
+    let (removed, kept) = h.block_on(async {
+        let removed = created(&h, b"removed").await;
+        h.manager().remove(removed.id(), None).await.expect("remove");
+        (removed, created(&h, b"kept").await)
+    });
+    let h = h.restart();
     h.block_on(async {
-        let record = created(&h, b"value").await;
-        h.manager().remove(record.id(), None).await.expect("remove");
-        let found = h.reopen().get(record.id()).await.expect("get");
-        assert_none(found.as_deref(), "removed before the manager was opened");
-        let kept = created(&h, b"kept").await;
-        assert_same(h.reopen().get(kept.id()).await.expect("get").as_deref(), &kept);
+        assert_absent(&h, removed.id(), "removed before the restart").await;
+        assert_is(&h, &kept).await;
     });
 }

@@ -6,7 +6,7 @@ use super::{
     Harness,
     subject::{IDLE, create, created, get, new_id, put, tagged},
 };
-use crate::{Outcome, PrincipalTag, SessionId, SessionManager};
+use crate::{Cursor, Outcome, PrincipalTag, SessionId, SessionManager};
 
 const ALICE: PrincipalTag = PrincipalTag::from_bytes([0xa1; 16]);
 const BOB: PrincipalTag = PrincipalTag::from_bytes([0xb0; 16]);
@@ -127,6 +127,26 @@ pub fn listing_in_pages_ends<H: Harness>() {
                 named(&h, None, limit).await.is_superset(&expected),
                 "scan in pages of {limit}"
             );
+        }
+    });
+}
+
+/// A cursor may come from anywhere: it is data.
+pub fn a_foreign_cursor_does_not_panic<H: Harness>() {
+    let h = H::start();
+    let listing = h.manager().listing().expect("the group `list` needs the ability to list");
+    h.block_on(async {
+        create(&h, &tagged(&h, new_id(), 1, b"value", Some(ALICE))).await;
+        for bytes in [&b""[..], b"0", b"no cursor", &[0; 16], &[0xff; 16], &[0xff; 40], &[7; 4_000]]
+        {
+            let cursor = Cursor::new(bytes);
+            // An error or some page, of at most as many as were asked for.
+            for page in [
+                listing.scan(Some(&cursor), 10).await,
+                listing.by_principal(&ALICE, Some(&cursor), 10).await,
+            ] {
+                assert!(page.is_err() || page.is_ok_and(|page| page.ids.len() <= 10));
+            }
         }
     });
 }

@@ -5,7 +5,10 @@
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
-//! use session_core::{Clock, ManualClock, MemorySessionManager, Timestamp, conformance::Harness};
+//! use session_core::{
+//!     Clock, ManualClock, MemorySessionManager, Timestamp,
+//!     conformance::{self, Harness},
+//! };
 //!
 //! struct Memory {
 //!     clock: Arc<ManualClock>,
@@ -37,13 +40,8 @@
 //!     }
 //!
 //!     fn block_on<F: Future>(&self, future: F) -> F::Output {
-//!         // A backend that does I/O lends its runtime here.
-//! #       let mut future = std::pin::pin!(future);
-//! #       let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-//! #       loop {
-//! #           let polled = future.as_mut().poll(&mut context);
-//! #           if let std::task::Poll::Ready(output) = polled { break output; }
-//! #       }
+//!         // A backend that needs a runtime lends it here.
+//!         conformance::block_on(future)
 //!     }
 //!
 //!     fn wait(&self) {}
@@ -68,7 +66,10 @@
 //! | `forget` | those with [`forgetting`](crate::SessionManager::forgetting) | |
 //! | `watch` | those with [`watching`](crate::SessionManager::watching) | needs a [`FeedHarness`] |
 //! | `shared` | those several processes may use at once | |
-//! | `durable` | those that outlive the process | |
+//! | `durable` | those that outlive the process | needs a [`DurableHarness`] |
+//! | `damaged` | all that can be written to from outside | needs a [`DamageHarness`] |
+//! | `clocks` | those whose managers have clocks of their own | needs a [`ClockHarness`] |
+//! | `locks` | those that lock before they write | needs a [`LockHarness`] |
 //! | `model` | all | the whole stack over the backend: random operations beside a model |
 //! | `overlap` | all | the whole stack over the backend: two requests of one browser, in every order of their calls |
 //!
@@ -82,9 +83,12 @@
 )]
 
 pub mod base;
+pub mod clocks;
+pub mod damaged;
 pub mod durable;
 pub mod forget;
 pub mod list;
+pub mod locks;
 pub mod model;
 pub mod overlap;
 pub mod probe;
@@ -95,9 +99,9 @@ mod subject;
 pub mod sweep;
 pub mod watch;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{SessionManager, Timestamp};
+use crate::{Clock, PrincipalTag, Record, SessionId, SessionManager, Timestamp, Version};
 
 /// One running backend, as the suite sees it.
 pub trait Harness: Sized + Sync {
@@ -110,9 +114,15 @@ pub trait Harness: Sized + Sync {
     /// The manager.
     fn manager(&self) -> &Self::Manager;
 
-    /// Another manager on the same store, as another process, or the same one after a restart,
-    /// would make it.
+    /// Another manager on the same store, as another process would make it.
     fn reopen(&self) -> Self::Manager;
+
+    /// The manager as an application holds it. A store that can be opened only once hands out its
+    /// one manager here, and does without the groups that call [`reopen`](Self::reopen) themselves:
+    /// `shared`, `probe`, `watch`, `forget`, and `overlap`'s second process.
+    fn handle(&self) -> Arc<dyn SessionManager> {
+        Arc::new(self.reopen())
+    }
 
     /// What the manager's clock shows.
     fn now(&self) -> Timestamp;
@@ -131,6 +141,53 @@ pub trait Harness: Sized + Sync {
 pub trait FeedHarness: Harness {
     /// Breaks the feed and lets it recover, as a lost connection would.
     fn break_feed(&self);
+}
+
+/// A durable backend, which can be closed and opened again.
+pub trait DurableHarness: Harness {
+    /// Closes the manager, with all that was made by [`reopen`](Harness::reopen), and opens one on
+    /// the same store, as a restart of the process does.
+    #[must_use]
+    fn restart(self) -> Self;
+}
+
+/// A backend whose stored bytes can be replaced from outside.
+pub trait DamageHarness: Harness {
+    /// Puts `bytes` in the place of the record of `id`, in the backend's own frame if it has one:
+    /// as another program, or another release, would have stored them.
+    fn plant(&self, id: &SessionId, bytes: &[u8]);
+}
+
+/// A backend whose managers may have clocks that differ.
+pub trait ClockHarness: Harness {
+    /// Another manager on the same store, with a clock of its own.
+    fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self::Manager;
+}
+
+/// A backend that locks a session, or the whole store, for a write.
+pub trait LockHarness: Harness {
+    /// Keeps writers of `id` waiting until what it returns is dropped, as a writer of another
+    /// process would that is slow.
+    fn hold(&self, id: &SessionId) -> impl Sized + Send;
+}
+
+/// A record with a body that is not sealed, for tests of a backend's own: no session opens it.
+pub fn record(
+    id: SessionId,
+    version: Version,
+    deadline: Timestamp,
+    expires_at: Timestamp,
+    principal_tag: Option<PrincipalTag>,
+    body: &[u8],
+) -> Arc<Record> {
+    Arc::new(Record::unsealed(id, version, deadline, expires_at, principal_tag, body))
+}
+
+/// Runs `future` to its end on this thread, which sleeps while there is nothing to do.
+///
+/// For backends that need no runtime; one that does lends its own to [`Harness::block_on`].
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    crate::park::block_on_unless(future, || false).expect("nothing ends it early")
 }
 
 /// Writes the tests of a backend: `conformance_tests!(Harness; group, group)`. See
@@ -184,6 +241,9 @@ macro_rules! __conformance_checks {
             put_names_the_version_it_replaces
             put_never_resurrects
             put_replaces_the_whole_record
+            a_touch_reaches_the_deadline_of_the_last_put
+            a_put_after_a_touch_has_its_own_deadline
+            the_latest_deadline_is_kept
             putting_an_expired_record_leaves_nothing_live
             touch_moves_the_deadline
             touch_names_the_version
@@ -204,7 +264,13 @@ macro_rules! __conformance_checks {
         }
     };
     ({ $($then:tt)+ } $harness:ty, sweep) => {
-        $($then)+! { $harness, sweep, sweep_removes_expired sweep_keeps_live sweep_twice_is_ok a_sweep_is_one_step }
+        $($then)+! { $harness, sweep,
+            sweep_removes_expired
+            sweep_keeps_live
+            sweep_twice_is_ok
+            sweeps_of_many_end_with_none_left
+            a_sweep_is_one_step
+        }
     };
     ({ $($then:tt)+ } $harness:ty, list) => {
         $($then)+! { $harness, list,
@@ -213,6 +279,7 @@ macro_rules! __conformance_checks {
             a_record_without_a_tag_is_only_scanned
             scan_finds_every_session
             listing_in_pages_ends
+            a_foreign_cursor_does_not_panic
         }
     };
     ({ $($then:tt)+ } $harness:ty, probe) => {
@@ -245,6 +312,7 @@ macro_rules! __conformance_checks {
             a_removal_is_seen_by_both
             recall_is_as_current_as_get
             puts_of_two_managers_have_one_winner
+            writers_of_two_managers_wait_for_each_other
             a_call_of_one_manager_is_one_step_for_another
             overlapping_requests_of_two_processes
         }
@@ -259,6 +327,23 @@ macro_rules! __conformance_checks {
     };
     ({ $($then:tt)+ } $harness:ty, durable) => {
         $($then)+! { $harness, durable, records_survive_a_new_manager removals_survive_a_new_manager }
+    };
+    ({ $($then:tt)+ } $harness:ty, damaged) => {
+        $($then)+! { $harness, damaged,
+            an_unreadable_record_is_corrupt_or_absent
+            a_record_of_another_session_is_corrupt_or_absent
+            a_record_of_a_later_format_is_left_as_it_is
+            damage_harms_no_other_session
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, clocks) => {
+        $($then)+! { $harness, clocks,
+            a_removal_by_a_clock_ahead_is_seen_by_all
+            a_sweep_by_a_clock_in_doubt_removes_nothing
+        }
+    };
+    ({ $($then:tt)+ } $harness:ty, locks) => {
+        $($then)+! { $harness, locks, a_writer_that_waited_looks_at_the_clock_then }
     };
 }
 
@@ -275,7 +360,10 @@ pub struct Check {
 }
 
 /// Every check there is, over the backend of one harness.
-pub fn all<H: FeedHarness>() -> Vec<Check> {
+pub fn all<H>() -> Vec<Check>
+where
+    H: FeedHarness + DurableHarness + DamageHarness + ClockHarness + LockHarness,
+{
     macro_rules! list {
         ($harness:ty, $group:ident, $($check:ident)+) => {
             [$(Check { group: stringify!($group), name: stringify!($check), run: $group::$check::<$harness> }),+]
@@ -287,6 +375,6 @@ pub fn all<H: FeedHarness>() -> Vec<Check> {
             $(checks.extend(crate::__conformance_checks! { { list } H, $group });)+
         };
     }
-    add!(base sweep list probe recall forget watch shared durable overlap model);
+    add!(base sweep list probe recall forget watch shared durable damaged clocks locks overlap model);
     checks
 }

@@ -4,7 +4,7 @@ use super::{
     Harness,
     base::in_parallel,
     subject::{
-        IDLE, assert_absent, assert_is, assert_none, assert_same, created, get, put, record,
+        IDLE, assert_absent, assert_is, assert_none, assert_same, created, get, new_id, put, record,
     },
 };
 pub use super::{
@@ -94,4 +94,21 @@ pub fn puts_of_two_managers_have_one_winner<H: Harness>() {
         let won = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
         assert_eq!(won, 1, "writers that were told they replaced version {}", version - 1);
     }
+}
+
+/// A writer that meets another one waits for it, and is not answered with an error.
+pub fn writers_of_two_managers_wait_for_each_other<H: Harness>() {
+    let h = H::start();
+    let other = h.reopen();
+    in_parallel(&h, |writer| {
+        let (h, other) = (&h, &other);
+        async move {
+            let manager = if writer < 4 { h.manager() } else { other };
+            for _ in 0..100 {
+                let record = record(h, new_id(), 1, &[writer; 300]);
+                let outcome = manager.put(&record, Expect::Absent).await.expect("put");
+                assert_eq!(outcome, Outcome::Stored);
+            }
+        }
+    });
 }

@@ -38,7 +38,7 @@ pub(super) fn lasting(
     deadline: Timestamp,
     expires_at: Timestamp,
 ) -> Arc<Record> {
-    Arc::new(Record::unsealed(id, Version::new(version), deadline, expires_at, tag, body))
+    super::record(id, Version::new(version), deadline, expires_at, tag, body)
 }
 
 /// Creates a record and returns it.

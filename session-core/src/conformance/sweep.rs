@@ -64,3 +64,16 @@ pub fn sweep_twice_is_ok<H: Harness>() {
     assert_eq!(sweep_all(&h).1, 0);
     h.block_on(assert_is(&h, &live));
 }
+
+/// However many are expired, they are gone when a sweep says that there is no more.
+pub fn sweeps_of_many_end_with_none_left<H: Harness>() {
+    let h = H::start();
+    h.block_on(async {
+        for _ in 0..2_000 {
+            created(&h, b"expired").await;
+        }
+    });
+    h.advance(IDLE);
+    assert_eq!(sweep_all(&h).1, 2_000, "records removed");
+    assert_eq!(sweep_all(&h).1, 0, "records removed by the next sweep");
+}

@@ -15,8 +15,10 @@ use std::{
 };
 
 use session_core::{
-    Clock, ManualClock, Timestamp,
-    conformance::{self, FeedHarness, Harness},
+    Clock, ManualClock, SessionId, Timestamp,
+    conformance::{
+        self, ClockHarness, DamageHarness, DurableHarness, FeedHarness, Harness, LockHarness,
+    },
 };
 
 use self::{
@@ -72,6 +74,30 @@ impl FeedHarness for Faulty {
     }
 }
 
+impl DurableHarness for Faulty {
+    fn restart(self) -> Self {
+        Self { manager: self.manager.reopen(), clock: self.clock }
+    }
+}
+
+impl DamageHarness for Faulty {
+    fn plant(&self, id: &SessionId, bytes: &[u8]) {
+        self.manager.plant(id, bytes);
+    }
+}
+
+impl ClockHarness for Faulty {
+    fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self::Manager {
+        self.manager.reopen_with_clock(clock)
+    }
+}
+
+impl LockHarness for Faulty {
+    fn hold(&self, _id: &SessionId) -> impl Sized + Send {
+        self.manager.hold()
+    }
+}
+
 /// Every check, and what it is there to catch.
 const CULPRITS: &[(&str, Fault)] = &[
     ("base::absent_is_none", Fault::ReturnsARecordOfAnother),
@@ -95,6 +121,9 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("base::put_names_the_version_it_replaces", Fault::PutReplacesAnyVersion),
     ("base::put_never_resurrects", Fault::PutCreates),
     ("base::put_replaces_the_whole_record", Fault::LeavesTheOldTail),
+    ("base::a_touch_reaches_the_deadline_of_the_last_put", Fault::TouchClampsToTheFirstDeadline),
+    ("base::a_put_after_a_touch_has_its_own_deadline", Fault::PutKeepsTheTouchedDeadline),
+    ("base::the_latest_deadline_is_kept", Fault::DeadlinesAreSigned),
     ("base::putting_an_expired_record_leaves_nothing_live", Fault::DropsWhatComesLate),
     ("base::touch_moves_the_deadline", Fault::TouchDoesNothing),
     ("base::touch_names_the_version", Fault::TouchesAnyVersion),
@@ -116,12 +145,14 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("sweep::sweep_removes_expired", Fault::SweepsNothing),
     ("sweep::sweep_keeps_live", Fault::SweepMissesTouches),
     ("sweep::sweep_twice_is_ok", Fault::SweepCountsTwice),
+    ("sweep::sweeps_of_many_end_with_none_left", Fault::SweepsAThousandAndSaysItIsAll),
     ("sweep::a_sweep_is_one_step", Fault::LooksFirst(Verb::Sweep)),
     ("list::listing_finds_every_session_of_a_tag", Fault::ListsFive),
     ("list::a_record_moves_to_the_tag_it_was_last_put_with", Fault::ListsByTheFirstTag),
     ("list::a_record_without_a_tag_is_only_scanned", Fault::ListsTheUntaggedForAll),
     ("list::scan_finds_every_session", Fault::ScansTheTaggedOnly),
     ("list::listing_in_pages_ends", Fault::IgnoresTheCursor),
+    ("list::a_foreign_cursor_does_not_panic", Fault::TrustsACursor),
     ("probe::probe_agrees_with_get", Fault::ProbeMissesTouches),
     ("probe::probe_sees_a_removal", Fault::ProbesACopy),
     ("recall::what_was_got_is_recalled", Fault::RecallsNothing),
@@ -137,6 +168,7 @@ const CULPRITS: &[(&str, Fault)] = &[
     ("shared::a_removal_is_seen_by_both", Fault::ReadsACopy),
     ("shared::recall_is_as_current_as_get", Fault::RecallsACopy),
     ("shared::puts_of_two_managers_have_one_winner", Fault::TheSecondReplacesAnyVersion),
+    ("shared::writers_of_two_managers_wait_for_each_other", Fault::GivesUpWhereItShouldWait),
     (
         "shared::a_call_of_one_manager_is_one_step_for_another",
         Fault::LooksFirstBesideOthers(Verb::Create),
@@ -163,6 +195,13 @@ const CULPRITS: &[(&str, Fault)] = &[
     ),
     ("durable::records_survive_a_new_manager", Fault::StoresApart),
     ("durable::removals_survive_a_new_manager", Fault::ARestartBringsBackRemoved),
+    ("damaged::an_unreadable_record_is_corrupt_or_absent", Fault::WritesOverDamage),
+    ("damaged::a_record_of_another_session_is_corrupt_or_absent", Fault::ReturnsWhatIsOfAnother),
+    ("damaged::a_record_of_a_later_format_is_left_as_it_is", Fault::DropsLaterFormats),
+    ("damaged::damage_harms_no_other_session", Fault::StopsAtDamage),
+    ("clocks::a_removal_by_a_clock_ahead_is_seen_by_all", Fault::RemoveLeavesExpired),
+    ("clocks::a_sweep_by_a_clock_in_doubt_removes_nothing", Fault::SweepsInDoubt),
+    ("locks::a_writer_that_waited_looks_at_the_clock_then", Fault::ReadsTheClockBeforeTheLock),
     ("overlap::overlapping_requests_of_one_process", Fault::PutReplacesAnyVersion),
     ("overlap::overlapping_requests_of_one_process", Fault::PutCreates),
     ("shared::overlapping_requests_of_two_processes", Fault::TheSecondReplacesAnyVersion),

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Clock, Expect, ManualClock, Timestamp, conformance::Harness};
+use session_core::{
+    Clock, Expect, ManualClock, Timestamp,
+    conformance::{DurableHarness, Harness},
+};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -56,6 +59,13 @@ impl Harness for Portable {
     }
 
     fn wait(&self) {}
+}
+
+impl DurableHarness for Portable {
+    fn restart(self) -> Self {
+        drop(self.manager);
+        Self { manager: open(&self.config), ..self }
+    }
 }
 
 session_core::conformance_tests!(Portable; base, sweep, list, probe, shared, durable);

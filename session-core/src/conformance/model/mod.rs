@@ -92,8 +92,7 @@ impl<'a, H: Harness> Run<'a, H> {
         let clock = Arc::new(ManualClock::at(h.now()));
         let secret: Vec<u8> = (0..32).collect();
         let key = SigningKey::hmac_sha256(secret).expect("a good secret");
-        let manager: Arc<dyn SessionManager> = Arc::new(h.reopen());
-        let interface = SessionInterface::builder(manager, key)
+        let interface = SessionInterface::builder(h.handle(), key)
             .idle_timeout(Duration::from_millis(IDLE))
             .lifetime(Duration::from_millis(LIFETIME))
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)

@@ -11,7 +11,7 @@ use self::{
     stage::{Done, Schedule, Stage},
 };
 use super::Harness;
-use crate::{CookieAction, ErrorKind, SessionManager};
+use crate::{CookieAction, ErrorKind};
 
 /// Two requests in one process keep every promise, in every order of their calls.
 pub fn overlapping_requests_of_one_process<H: Harness>() {
@@ -35,7 +35,12 @@ const MAX_ORDERS: usize = 500;
 fn play_all<H: Harness>(processes: Processes) {
     let h = H::start();
     let stage = Stage::default();
-    let managers: [Arc<dyn SessionManager>; 2] = [Arc::new(h.reopen()), Arc::new(h.reopen())];
+    let first = h.handle();
+    let second = match processes {
+        Processes::One => Arc::clone(&first),
+        Processes::Two => h.handle(),
+    };
+    let managers = [first, second];
     for (at, first) in Kind::ALL.into_iter().enumerate() {
         for second in Kind::ALL.into_iter().skip(at) {
             let mut schedule = Some(Schedule::default());

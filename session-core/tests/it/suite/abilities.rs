@@ -8,9 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Cursor, ForgetSessions, ListSessions, Page, PrincipalTag, Probe, ProbeVersions,
-    RecallSessions, Record, Result, SessionId, SweepSessions, Swept, Watch, WatchChanges,
-    WatchSessions,
+    Cursor, ForgetSessions, ListSessions, Page, PrincipalTag, Probe, ProbeVersions, RecallSessions,
+    Record, Result, SessionId, SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
 };
 
 use super::{
@@ -34,6 +33,13 @@ impl SweepSessions for FaultyManager {
             swept.removed = expired.len() as u64;
             return Ok(swept);
         }
+        if !self.clock.is_settled() && !self.has(Fault::SweepsInDoubt) {
+            return Ok(Swept::default());
+        }
+        if self.has(Fault::StopsAtDamage) {
+            let planted: Vec<_> = locked(&self.store.planted).keys().copied().collect();
+            planted.iter().try_for_each(|id| self.readable(id))?;
+        }
         let mut swept = Swept::default();
         let mut records = self.records();
         let mut grudge = locked(&self.store.grudge);
@@ -43,7 +49,9 @@ impl SweepSessions for FaultyManager {
                 Fault::SweepMissesTouches => grudge.put_deadlines[id],
                 _ => record.expires_at(),
             };
-            let goes = now >= deadline && !self.has(Fault::SweepsNothing);
+            let has_enough =
+                self.has(Fault::SweepsAThousandAndSaysItIsAll) && swept.removed == 1_000;
+            let goes = now >= deadline && !self.has(Fault::SweepsNothing) && !has_enough;
             if goes {
                 swept.removed += 1;
                 swept.bytes += record.encoded_len() as u64;
@@ -67,7 +75,11 @@ impl FaultyManager {
     ) -> Page {
         let after = cursor
             .filter(|_| !self.has(Fault::IgnoresTheCursor))
-            .map(|cursor| SessionId::from_bytes(cursor.as_bytes().try_into().unwrap()).unwrap())
+            .and_then(|cursor| {
+                let id = cursor.as_bytes().try_into().ok().map(SessionId::from_bytes)?.ok();
+                assert!(id.is_some() || !self.has(Fault::TrustsACursor), "not one of ours");
+                id
+            })
             .map_or(Bound::Unbounded, Bound::Excluded);
         let now = self.clock.now();
         let records = self.records();
@@ -131,6 +143,7 @@ impl ProbeVersions for FaultyManager {
         {
             return Ok(Some(*copy));
         }
+        self.readable(id)?;
         let records = self.records();
         let probe = self.live(&records, id, &[]).map(|record| {
             let expires_at = match self.fault {

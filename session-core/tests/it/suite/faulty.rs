@@ -12,9 +12,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Clock, Expect, ForgetSessions, ListSessions, ManualClock, Outcome, PrincipalTag, Probe,
-    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchChanges, WatchSessions,
+    Clock, Expect, ForgetSessions, ListSessions, Outcome, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Removal, Result, SessionId, SessionManager, SweepSessions, Timestamp,
+    Version, WatchChanges, WatchSessions,
 };
 
 use super::fault::{Fault, Verb};
@@ -28,6 +28,11 @@ pub(super) struct Store {
     /// What [`Fault`]s remember that a right manager forgets.
     pub(super) grudge: Mutex<Grudge>,
     pub(super) watchers: Mutex<HashMap<usize, Arc<dyn WatchChanges>>>,
+    /// What stands in the place of records, from outside.
+    pub(super) planted: Mutex<BTreeMap<SessionId, Vec<u8>>>,
+    /// Whether a writer of another process holds the lock.
+    pub(super) is_held: AtomicBool,
+    pub(super) is_written: AtomicBool,
     /// Copies every write drops, of those that keep what they read too late.
     pub(super) copies: Mutex<HashMap<SessionId, Arc<Record>>>,
 }
@@ -35,15 +40,20 @@ pub(super) struct Store {
 #[derive(Default)]
 pub(super) struct Grudge {
     pub(super) first_tags: BTreeMap<SessionId, Option<PrincipalTag>>,
+    pub(super) first_deadlines: BTreeMap<SessionId, Timestamp>,
+    pub(super) touched: BTreeMap<SessionId, Timestamp>,
     pub(super) put_deadlines: BTreeMap<SessionId, Timestamp>,
     pub(super) removed: Vec<Arc<Record>>,
     pub(super) immortal: BTreeSet<SessionId>,
     pub(super) swept: u64,
 }
 
+/// The last moment a signed number of milliseconds can say.
+const LAST_SIGNED: Timestamp = Timestamp::from_millis(i64::MAX.unsigned_abs());
+
 pub(super) struct FaultyManager {
     pub(super) fault: Fault,
-    pub(super) clock: Arc<ManualClock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<Store>,
     /// What this manager has seen, for those faults that trust it.
     pub(super) copies: Mutex<HashMap<SessionId, Arc<Record>>>,
@@ -52,10 +62,12 @@ pub(super) struct FaultyManager {
     pub(super) is_first: bool,
     /// Whether a call of this manager is under way, for those that are right for one manager.
     is_busy: AtomicBool,
+    /// The time a writer read too early.
+    early: Mutex<Option<Timestamp>>,
 }
 
 impl FaultyManager {
-    pub(super) fn new(fault: Fault, clock: Arc<ManualClock>) -> Self {
+    pub(super) fn new(fault: Fault, clock: Arc<dyn Clock>) -> Self {
         Self {
             fault,
             clock,
@@ -65,6 +77,7 @@ impl FaultyManager {
             recalled: Mutex::default(),
             is_first: true,
             is_busy: AtomicBool::new(false),
+            early: Mutex::default(),
         }
     }
 
@@ -77,6 +90,21 @@ impl FaultyManager {
             }
         }
         Self { store, is_first: false, ..Self::new(self.fault, Arc::clone(&self.clock)) }
+    }
+
+    pub(super) fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self.reopen() }
+    }
+
+    pub(super) fn plant(&self, id: &SessionId, bytes: &[u8]) {
+        self.records().remove(id);
+        locked(&self.store.planted).insert(*id, bytes.to_vec());
+    }
+
+    /// Keeps all writers waiting.
+    pub(super) fn hold(&self) -> Held {
+        self.store.is_held.store(true, Ordering::SeqCst);
+        Held(Arc::clone(&self.store))
     }
 
     pub(super) fn has(&self, fault: Fault) -> bool {
@@ -94,8 +122,11 @@ impl FaultyManager {
         id: &SessionId,
         sees_expired: &[Fault],
     ) -> Option<&'a Arc<Record>> {
-        let now = self.clock.now();
+        let now = locked(&self.early).take().unwrap_or_else(|| self.clock.now());
         records.get(id).filter(|record| {
+            if self.has(Fault::DeadlinesAreSigned) && record.expires_at() > LAST_SIGNED {
+                return false;
+            }
             !record.is_expired(now)
                 || sees_expired.contains(&self.fault)
                 || (self.has(Fault::ExpiresAfterTheDeadline) && now == record.expires_at())
@@ -117,6 +148,24 @@ impl FaultyManager {
             give_way().await;
         }
         Some(Turn(&self.is_busy))
+    }
+
+    /// Waits for the writer of another process, as every writer does.
+    async fn lock(&self) {
+        if self.has(Fault::ReadsTheClockBeforeTheLock) {
+            *locked(&self.early) = Some(self.clock.now());
+        }
+        while self.store.is_held.load(Ordering::SeqCst) {
+            give_way().await;
+        }
+    }
+
+    /// An error if what is stored under `id` is no record.
+    pub(super) fn readable(&self, id: &SessionId) -> Result<()> {
+        match locked(&self.store.planted).get(id) {
+            Some(bytes) => Record::from_bytes(id, bytes.clone().into()).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// As a cache answers that keeps what it read, whatever was written meanwhile.
@@ -159,11 +208,19 @@ impl FaultyManager {
 #[async_trait]
 impl SessionManager for FaultyManager {
     async fn exists(&self, id: &SessionId) -> Result<bool> {
+        self.readable(id)?;
         Ok(self.live(&self.records(), id, &[Fault::ExistsFindsExpired]).is_some())
     }
 
     async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
         let _turn = self.turn().await;
+        if self.has(Fault::ReturnsWhatIsOfAnother)
+            && let Some(bytes) = locked(&self.store.planted).get(id)
+            && let Some(Ok(of)) = bytes[16..].first_chunk().map(|of| SessionId::from_bytes(*of))
+        {
+            return Ok(Some(Arc::new(Record::from_bytes(&of, bytes.clone().into())?)));
+        }
+        self.readable(id)?;
         if self.looks_first(Verb::Get) {
             return self.get_and_keep(id).await;
         }
@@ -205,6 +262,7 @@ impl SessionManager for FaultyManager {
 
     async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
         let _turn = self.turn().await;
+        self.lock().await;
         self.write(record, expect).await
     }
 
@@ -215,11 +273,13 @@ impl SessionManager for FaultyManager {
         expires_at: Timestamp,
     ) -> Result<Outcome> {
         let _turn = self.turn().await;
+        self.lock().await;
         self.move_deadline(id, version, expires_at).await
     }
 
     async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
         let _turn = self.turn().await;
+        self.lock().await;
         self.take_away(id, only).await
     }
 
@@ -269,6 +329,15 @@ pub(super) struct Turn<'a>(&'a AtomicBool);
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// The lock, held by a writer of another process.
+pub(super) struct Held(Arc<Store>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.is_held.store(false, Ordering::SeqCst);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the manager writes, right in all but one way.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use session_core::{
-    Clock, Expect, Outcome, Record, Removal, Result, SessionId, Timestamp, Version,
+    Error, ErrorKind, Expect, Outcome, Record, Removal, Result, SessionId, Timestamp, Version,
 };
 
 use super::{
@@ -14,11 +14,27 @@ use super::{
 impl FaultyManager {
     pub(super) async fn write(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
         if self.has(Fault::RefusesLargeOnes) && record.encoded_len() > 64 * 1024 {
-            return Err(session_core::Error::new(
-                session_core::ErrorKind::TooLarge,
-                "faulty",
-                "larger than 64 KiB",
-            ));
+            return Err(Error::new(ErrorKind::TooLarge, "faulty", "larger than 64 KiB"));
+        }
+        if let Err(error) = self.readable(record.id()) {
+            let makes_room = match error.kind() {
+                ErrorKind::Corrupt => expect == Expect::Absent,
+                _ => self.has(Fault::DropsLaterFormats),
+            };
+            if self.has(Fault::WritesOverDamage) && error.kind() == ErrorKind::Corrupt {
+                return Ok(Outcome::Stored);
+            }
+            if !makes_room {
+                return Err(error);
+            }
+            locked(&self.store.planted).remove(record.id());
+        }
+        if self.has(Fault::GivesUpWhereItShouldWait) {
+            if self.store.is_written.swap(true, Ordering::SeqCst) {
+                return Err(Error::new(ErrorKind::Contended, "faulty", "another one writes"));
+            }
+            give_way().await;
+            self.store.is_written.store(false, Ordering::SeqCst);
         }
         let verb = if expect == Expect::Absent { Verb::Create } else { Verb::Put };
         let half = {
@@ -63,6 +79,7 @@ impl FaultyManager {
         version: Version,
         expires_at: Timestamp,
     ) -> Result<Outcome> {
+        self.readable(id)?;
         let late = {
             let mut records = self.records();
             let live = self.live(&records, id, &[Fault::TouchFindsExpired]).cloned();
@@ -83,8 +100,13 @@ impl FaultyManager {
                     bytes[32..40].copy_from_slice(&live.version().next().get().to_le_bytes());
                     Arc::new(Record::from_bytes(id, bytes.into())?)
                 }
+                Fault::TouchClampsToTheFirstDeadline => {
+                    let first = locked(&self.store.grudge).first_deadlines[id];
+                    Arc::new(live.with_expires_at(expires_at.min(first)))
+                }
                 _ => Arc::new(live.with_expires_at(expires_at)),
             };
+            locked(&self.store.grudge).touched.insert(*id, touched.expires_at());
             if self.has(Fault::TouchLeadsBeyondTheDeadline) && expires_at > live.deadline() {
                 locked(&self.store.grudge).immortal.insert(*id);
             }
@@ -108,10 +130,20 @@ impl FaultyManager {
     }
 
     pub(super) async fn take_away(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
+        if let Err(error) = self.readable(id) {
+            if error.kind() != ErrorKind::Corrupt {
+                return Err(error);
+            }
+            locked(&self.store.planted).remove(id);
+            return Ok(Removal::Gone);
+        }
         {
             let mut records = self.records();
             let live = self.live(&records, id, &[Fault::RemoveFindsExpired]).cloned();
             let Some(live) = live else {
+                if !self.has(Fault::RemoveLeavesExpired) {
+                    records.remove(id);
+                }
                 let says_removed = self.has(Fault::SaysRemovedOfNothing);
                 return Ok(if says_removed { Removal::Removed } else { Removal::Gone });
             };
@@ -174,6 +206,11 @@ impl FaultyManager {
                 let tail = old.and_then(|old| old.sealed().get(record.sealed().len()..));
                 bytes.extend_from_slice(tail.unwrap_or_default());
             }
+            Fault::PutKeepsTheTouchedDeadline => {
+                if let Some(touched) = locked(&self.store.grudge).touched.get(record.id()) {
+                    return Arc::new(record.with_expires_at(*touched));
+                }
+            }
             _ => return Arc::clone(record),
         }
         Arc::new(Record::from_bytes(record.id(), bytes.into()).unwrap())
@@ -183,6 +220,7 @@ impl FaultyManager {
         let id = *record.id();
         {
             let mut grudge = locked(&self.store.grudge);
+            grudge.first_deadlines.entry(id).or_insert(record.deadline());
             grudge.first_tags.entry(id).or_insert(record.principal_tag());
             grudge.put_deadlines.insert(id, record.expires_at());
         }
