@@ -14,7 +14,9 @@ use crate::{PrincipalTag, Record, Result, SessionId, Version};
 pub trait SweepSessions: fmt::Debug + Send + Sync {
     /// Removes expired records, as many as one bounded step takes, and tells what it did.
     ///
-    /// Call it again while [`Swept::more`] is true. Works beside every other call and beside other
+    /// Call it again while [`Swept::more`] is true, and the whole every few minutes: a
+    /// [`Sweeper`](crate::Sweeper) does, on a thread of its own, which the backend or the
+    /// application starts. Works beside every other call and beside other
     /// sweeps, also of other processes.
     ///
     /// # Behaviour

@@ -63,12 +63,12 @@ mod keys;
 mod manager;
 mod memory;
 mod observer;
-#[cfg(feature = "conformance")]
 mod park;
 mod queue;
 mod random;
 mod record;
 mod session;
+mod sweeper;
 mod timer;
 mod token;
 mod version;
@@ -91,6 +91,7 @@ pub use self::{
     observer::{Event, Fingerprint, Observer, Reason},
     record::{PrincipalTag, Record},
     session::{AsKey, Finished, Key, KeyName, ManagedSession, Saved, Status},
+    sweeper::{Sweeper, SweeperFigures},
     timer::Timer,
     version::Version,
 };

@@ -28,6 +28,7 @@ mod rotation;
 mod secrets;
 mod session;
 mod suite;
+mod sweeper;
 mod thieves;
 mod unreadable;
 mod world;
