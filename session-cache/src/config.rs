@@ -35,8 +35,8 @@ impl CacheConfig {
     /// How many bytes the records may take, with room for their opened form, their keys and the
     /// table.
     ///
-    /// A record that is larger than the part of a shard is not kept; a shard has room for at least
-    /// the largest record there can be, or the cache has one shard only.
+    /// A record that is larger than nine tenths of the part of a shard is not kept; a shard has
+    /// room for at least the largest record there can be, or the cache has one shard only.
     pub fn max_bytes(self, bytes: usize) -> Self {
         Self { max_bytes: bytes, ..self }
     }

@@ -19,10 +19,10 @@
 //!
 //! # How it keeps records
 //!
-//! In shards, each a hash table and two queues behind a lock, bounded by entries and by bytes. A
-//! hit takes the lock, sets a mark and hands out the shared record; nothing is moved and nothing is
-//! copied. Who leaves is decided by queues after S3-FIFO, so that one-time visitors pass through.
-//! No lock is held while anything is awaited.
+//! In shards, each a [`quick_cache`] behind a lock, bounded by entries and by bytes. A hit takes
+//! the lock, sets a mark and hands out the shared record; nothing is moved and nothing is copied.
+//! Which entry is evicted is decided by a policy between S3-FIFO and CLOCK-Pro, which one-time
+//! visitors pass through. No lock is held while anything is awaited.
 //!
 //! # Limits
 //!
@@ -44,11 +44,8 @@ mod table;
 mod touches;
 
 pub use self::{
-    coherence::Coherence,
-    config::CacheConfig,
-    figures::Figures,
-    manager::CachingSessionManager,
-    table::{IdHasher, IdHashing, RecordTable},
+    coherence::Coherence, config::CacheConfig, figures::Figures, manager::CachingSessionManager,
+    table::RecordTable,
 };
 
 // Compiles and runs the example of the README.

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use session_cache::{IdHashing, RecordTable};
+use quick_cache::DefaultHashBuilder;
+use session_cache::RecordTable;
 use session_core::{Record, SessionId};
 
 /// A table as a cache uses it: hand out a shared record, keep one.
@@ -33,13 +34,13 @@ impl Table for RecordTable {
 }
 
 /// No eviction: what a hit can cost at the least.
-pub(crate) struct Dash(dashmap::DashMap<SessionId, Arc<Record>, IdHashing>);
+pub(crate) struct Dash(dashmap::DashMap<SessionId, Arc<Record>, DefaultHashBuilder>);
 
 impl Table for Dash {
     const NAME: &'static str = "dashmap";
 
     fn with_capacity(entries: usize) -> Self {
-        Self(dashmap::DashMap::with_capacity_and_hasher(entries, IdHashing::new()))
+        Self(dashmap::DashMap::with_capacity_and_hasher(entries, DefaultHashBuilder::default()))
     }
 
     fn get(&self, id: &SessionId) -> Option<Arc<Record>> {
@@ -52,7 +53,7 @@ impl Table for Dash {
 }
 
 pub(crate) struct Quick(
-    quick_cache::sync::Cache<SessionId, Arc<Record>, quick_cache::UnitWeighter, IdHashing>,
+    quick_cache::sync::Cache<SessionId, Arc<Record>, quick_cache::UnitWeighter, DefaultHashBuilder>,
 );
 
 impl Table for Quick {
@@ -63,7 +64,7 @@ impl Table for Quick {
             entries,
             entries as u64,
             quick_cache::UnitWeighter,
-            IdHashing::new(),
+            DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         ))
     }
@@ -77,14 +78,14 @@ impl Table for Quick {
     }
 }
 
-pub(crate) struct Moka(moka::sync::Cache<SessionId, Arc<Record>, IdHashing>);
+pub(crate) struct Moka(moka::sync::Cache<SessionId, Arc<Record>, DefaultHashBuilder>);
 
 impl Table for Moka {
     const NAME: &'static str = "moka";
 
     fn with_capacity(entries: usize) -> Self {
         let builder = moka::sync::Cache::builder().max_capacity(entries as u64);
-        Self(builder.build_with_hasher(IdHashing::new()))
+        Self(builder.build_with_hasher(DefaultHashBuilder::default()))
     }
 
     fn get(&self, id: &SessionId) -> Option<Arc<Record>> {

@@ -1,26 +1,26 @@
 //! The table: records by id, bounded, in shards.
 
-mod cost;
 mod entries;
-mod ghosts;
-mod hash;
-mod queue;
 mod shard;
 mod since;
 mod tickets;
 mod uncertain_writes;
 
-use std::{fmt, sync::Arc, thread};
+use std::{fmt, hash::BuildHasher as _, sync::Arc, thread};
 
+use quick_cache::DefaultHashBuilder;
 use session_core::{Record, SessionId, Timestamp};
 
-pub use self::hash::{IdHasher, IdHashing};
+use self::entries::Bounds;
 pub(crate) use self::{
     entries::Found,
     shard::{Loaded, Shard, Start, Written},
     tickets::Ticket,
 };
 use crate::Figures;
+
+/// Spreads ids over shards and in them, keyed at random.
+pub(crate) type IdHashing = DefaultHashBuilder;
 
 /// Records by id, bounded by entries and by bytes: what a
 /// [`CachingSessionManager`](crate::CachingSessionManager) keeps its records in.
@@ -50,13 +50,14 @@ impl RecordTable {
 
     /// A table that counts times from `epoch`.
     pub(crate) fn since(epoch: Timestamp, capacity: usize, max_bytes: usize) -> Self {
-        let hashing = IdHashing::new();
+        let hashing = IdHashing::default();
         let shards = shards(capacity, max_bytes);
         let shards = (0..shards)
             .map(|at| {
                 let entries = capacity / shards + usize::from(at < capacity % shards);
                 let uncertain = if entries == 0 { 0 } else { MOST_UNCERTAIN / shards };
-                Shard::new(entries, max_bytes / shards, uncertain, epoch, &hashing)
+                let bounds = Bounds { entries, bytes: max_bytes / shards };
+                Shard::new(bounds, uncertain, epoch, &hashing)
             })
             .collect();
         Self { shards, hashing, epoch }
@@ -98,7 +99,9 @@ impl RecordTable {
     /// The part that holds `id`.
     #[inline]
     pub(crate) fn shard(&self, id: &SessionId) -> &Shard {
-        &self.shards[self.hashing.of_both(id).1 as usize & (self.shards.len() - 1)]
+        // Of the bits that the hash table of the shard uses least.
+        let hash = self.hashing.hash_one(id) >> 32;
+        &self.shards[hash as usize & (self.shards.len() - 1)]
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use session_core::{Record, SessionId, Timestamp, Version};
 
 use super::{
-    entries::{Entries, Evicted, Found},
-    hash::IdHashing,
+    IdHashing,
+    entries::{Bounds, Entries, Evicted, Found},
     tickets::{Ticket, Tickets, UnderWay},
     uncertain_writes::UncertainWrites,
 };
@@ -72,14 +72,13 @@ pub(crate) enum Written<'a> {
 
 impl Shard {
     pub(super) fn new(
-        max_entries: usize,
-        max_bytes: usize,
+        bounds: Bounds,
         max_uncertain: usize,
         epoch: Timestamp,
         hashing: &IdHashing,
     ) -> Self {
         let state = State {
-            entries: Entries::new(max_entries, max_bytes, epoch, hashing.clone()),
+            entries: Entries::new(bounds, epoch, hashing.clone()),
             tickets: Tickets::new(hashing.clone()),
             uncertain: UncertainWrites::new(max_uncertain, hashing.clone()),
             figures: Figures::default(),
@@ -132,7 +131,8 @@ impl Shard {
     ) -> (Start, bool) {
         let mut state = lock(&self.state);
         let uncertain = state.uncertain.contains(id);
-        let found = if first { state.entries.get(id) } else { state.entries.look(id) };
+        let entries = &state.entries;
+        let found = if first { entries.get(id) } else { entries.peek(id).cloned() };
         if let Some(found) = found.filter(usable) {
             state.figures.hits += u64::from(first);
             return (Start::Hit(found.record), uncertain);
@@ -213,11 +213,11 @@ impl Shard {
                 state
                     .entries
                     .peek(id)
-                    .filter(|record| record.version() == *version)
-                    .map(|record| Arc::new(record.with_expires_at(*expires_at)))
+                    .filter(|found| found.record.version() == *version)
+                    .map(|found| Arc::new(found.record.with_expires_at(*expires_at)))
             }
             Written::Uncertain(version, asked) => {
-                let known = state.entries.peek(id).map(|record| record.expires_at());
+                let known = state.entries.peek(id).map(|found| found.record.expires_at());
                 state.uncertain.insert(id, *version, *asked, known, began);
                 None
             }
@@ -312,18 +312,16 @@ impl State {
 
     /// Keeps a record. What leaves for it is to be dropped without the lock.
     fn insert(&mut self, record: &Arc<Record>, since: Timestamp, evicted: &mut Evicted) {
-        let hash = self.entries.hash(record.id());
-        self.entries.insert(record, hash, since, evicted);
-        self.figures.evictions += evicted.number;
+        self.figures.evictions += self.entries.insert(record, since, evicted);
     }
 
     /// Whether the entry holds just this record.
     fn holds(&self, record: &Arc<Record>) -> bool {
-        self.entries.peek(record.id()).is_some_and(|kept| Arc::ptr_eq(kept, record))
+        self.entries.peek(record.id()).is_some_and(|found| Arc::ptr_eq(&found.record, record))
     }
 
     /// Forgets an entry, which is to be dropped without the lock.
-    fn remove(&mut self, id: &SessionId) -> Option<Arc<Record>> {
+    fn remove(&mut self, id: &SessionId) -> Option<Found> {
         let removed = self.entries.remove(id);
         self.figures.invalidations += u64::from(removed.is_some());
         removed

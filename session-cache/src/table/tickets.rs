@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use session_core::{Record, SessionId, Timestamp};
 
-use super::hash::IdHashing;
+use super::IdHashing;
 use crate::shared_call::SharedCall;
 
 /// The loads and writes under way in one shard.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt};
 
 use session_core::{SessionId, Timestamp, Version};
 
-use super::hash::IdHashing;
+use super::IdHashing;
 
 /// The ids of writes of which it is not known whether they took place, or will.
 ///
