@@ -26,9 +26,9 @@ const LONGEST_DELAY: Duration = Duration::from_millis(400);
 
 /// The in-memory manager with a line of its own to one watcher.
 #[derive(Clone)]
-struct Told {
+pub(crate) struct Told {
     store: MemorySessionManager,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     line: Arc<Mutex<Line>>,
 }
 
@@ -60,7 +60,24 @@ impl Told {
         Self { store, clock, line: Arc::default() }
     }
 
-    fn cached(&self) -> CachingSessionManager {
+    /// Each message takes its time.
+    pub(crate) fn late() -> Self {
+        let told = Self::new();
+        told.line.lock().expect("no panic while locked").delay = LONGEST_DELAY;
+        told
+    }
+
+    /// Time passes in steps that are shorter than a heartbeat.
+    pub(crate) fn advance(&self, by: Duration) {
+        let end = self.clock.now().saturating_add(by);
+        while self.clock.now() < end {
+            self.beat();
+            self.clock.advance(LONGEST_DELAY.min(end.saturating_since(self.clock.now())));
+            self.deliver();
+        }
+    }
+
+    pub(crate) fn cached(&self) -> CachingSessionManager {
         let config = CacheConfig::new().clock(Arc::clone(&self.clock) as _);
         CachingSessionManager::with_config(self.clone(), Coherence::Watching, config)
             .expect("the parent tells of changes")
@@ -156,7 +173,7 @@ impl SessionManager for Told {
     }
 
     fn listing(&self) -> Option<&dyn ListSessions> {
-        None
+        self.store.listing()
     }
 
     fn probing(&self) -> Option<&dyn ProbeVersions> {

@@ -11,6 +11,7 @@ mod feed;
 mod forget;
 mod parent;
 mod races;
+mod sessions;
 mod shared_loads;
 #[path = "../support/mod.rs"]
 mod support;
