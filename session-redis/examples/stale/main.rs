@@ -5,12 +5,17 @@
 //!
 //! Every half second the connection over which one of the processes hears of changes is killed.
 //! With `--deaf` no process hears of changes, and the program must fail.
+//!
+//! `--machine` freezes a master together with one of its three Sentinels, and shows when eight
+//! workers and a cache are back; `--pause` pauses the server, and shows what that costs caches and
+//! connections.
 
 #![expect(clippy::expect_used, reason = "a harness fails by panicking")]
 
 mod child;
 mod history;
 mod load;
+mod outage;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -35,7 +40,9 @@ fn main() -> ExitCode {
         [] => run(20, false),
         ["--seconds", seconds] => run(seconds.parse().expect("a number of seconds"), false),
         ["--deaf"] => run(20, true),
-        _ => panic!("the flags are `--seconds N` and `--deaf`"),
+        ["--machine"] => outage::machine(),
+        ["--pause"] => outage::pause(),
+        _ => panic!("the flags are `--seconds N`, `--deaf`, `--machine` and `--pause`"),
     }
 }
 

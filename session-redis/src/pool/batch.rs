@@ -1,29 +1,18 @@
 //! Writes that wait for replicas, many behind one `WAIT`.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, Value, cmd};
-use tokio::sync::oneshot;
+use redis::{Cmd, Value, aio::MultiplexedConnection, cmd};
+use tokio::sync::{mpsc, oneshot};
 
-use super::connection::{Current, ReconnectingConnection};
 use crate::{error::Fault, request};
 
-/// The writes of one connection that have not been sent yet.
+/// The writes of one connection, which a task sends.
 ///
 /// `WAIT` holds up all that is behind it on its connection. So those that come meanwhile are sent
 /// together when it is over, with one for all of them.
-#[derive(Default)]
-pub(super) struct Batch(Mutex<Queue>);
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
-    /// Whether a task sends what waits.
-    served: bool,
-}
+#[derive(Clone)]
+pub(super) struct Batch(mpsc::UnboundedSender<Waiting>);
 
 struct Waiting {
     commands: Vec<Cmd>,
@@ -37,92 +26,48 @@ pub(crate) struct Replicas {
     pub(crate) patience: Duration,
 }
 
-impl ReconnectingConnection {
+impl Batch {
+    /// Begins the task, which ends with the connection.
+    pub(super) fn new(at: &Arc<str>, to: MultiplexedConnection, replicas: Replicas) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        drop(tokio::spawn(serve(receiver, Arc::clone(at), to, replicas)));
+        Self(sender)
+    }
+
     /// Sends a write with those of others: its answers, and how many replicas have it.
-    pub(super) async fn write(
-        self: &Arc<Self>,
-        current: &Current,
-        commands: Vec<Cmd>,
-        replicas: Replicas,
-    ) -> Result<(Vec<Value>, i64), Fault> {
+    pub(super) async fn write(&self, commands: Vec<Cmd>) -> Result<(Vec<Value>, i64), Fault> {
         let (answer, answered) = oneshot::channel();
-        if current.batch.add(Waiting { commands, answer }) {
-            let serve = Serve { connection: Arc::clone(self), current: current.clone(), replicas };
-            self.spawn(serve.run());
-        }
+        // A task that has ended drops what it was sent.
+        let _ = self.0.send(Waiting { commands, answer });
         answered.await.unwrap_or_else(|_| Err(Fault::moving()))
     }
 }
 
-impl Batch {
-    /// Whether a task must begin to send what waits.
-    fn add(&self, waiting: Waiting) -> bool {
-        let mut queue = self.queue();
-        queue.waiting.push(waiting);
-        !std::mem::replace(&mut queue.served, true)
-    }
-
-    fn next(&self) -> Option<Vec<Waiting>> {
-        let mut queue = self.queue();
-        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
-        queue.served = !queue.waiting.is_empty();
-        let many = queue.waiting.len().min(LARGEST);
-        queue.served.then(|| queue.waiting.drain(..many).collect())
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The task that sends what waits. If it ends early, what waits is dropped, which is an error.
-struct Serve {
-    connection: Arc<ReconnectingConnection>,
-    current: Current,
+async fn serve(
+    mut waiting: mpsc::UnboundedReceiver<Waiting>,
+    at: Arc<str>,
+    mut to: MultiplexedConnection,
     replicas: Replicas,
-}
-
-impl Serve {
-    async fn run(mut self) {
-        while let Some(batch) = self.current.batch.next() {
-            let sizes: Vec<_> = batch.iter().map(|it| it.commands.len()).collect();
-            let (commands, senders): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|it| (it.commands, it.answer)).unzip();
-            let mut commands = commands.concat();
-            let mut wait = cmd("WAIT");
-            wait.arg(self.replicas.count)
-                .arg(self.replicas.patience.as_millis().max(1).to_string());
-            commands.push(wait);
-            let sent = request::send_all(&mut self.current.connection, &commands).await;
-            match sent {
-                Ok(mut answers) => {
-                    let have = match answers.pop() {
-                        Some(Value::Int(have)) => have,
-                        _ => 0,
-                    };
-                    let mut answers = answers.into_iter();
-                    for (sender, size) in senders.into_iter().zip(sizes) {
-                        let own = answers.by_ref().take(size).collect();
-                        // One that gave up is not there to be answered.
-                        let _ = sender.send(Ok((own, have)));
-                    }
-                }
-                Err(error) => {
-                    let fault = Fault::refused(self.connection.server.address(), error);
-                    for sender in senders {
-                        let _ = sender.send(Err(fault.clone()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let mut queue = self.current.batch.queue();
-        if std::mem::take(&mut queue.served) {
-            queue.waiting.clear();
+) {
+    let mut batch = Vec::new();
+    while waiting.recv_many(&mut batch, LARGEST).await > 0 {
+        batch.retain(|it| !it.answer.is_closed());
+        let mut commands: Vec<_> = batch.iter().flat_map(|it| it.commands.clone()).collect();
+        let mut wait = cmd("WAIT");
+        wait.arg(replicas.count).arg(replicas.patience.as_millis().to_string());
+        commands.push(wait);
+        let sent = request::send_all(&mut to, &commands).await;
+        let mut sent = sent.map(|mut answers| match answers.pop() {
+            Some(Value::Int(have)) => (answers.into_iter(), have),
+            _ => (answers.into_iter(), 0),
+        });
+        for Waiting { commands, answer } in batch.drain(..) {
+            let own = match &mut sent {
+                Ok((answers, have)) => Ok((answers.by_ref().take(commands.len()).collect(), *have)),
+                Err(error) => Err(Fault::refused(&at, error.clone())),
+            };
+            // One that gave up is not there to be answered.
+            let _ = answer.send(own);
         }
     }
 }

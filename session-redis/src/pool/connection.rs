@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::batch::Batch;
+use super::{
+    Plan,
+    batch::{Batch, Replicas},
+};
 use crate::{error::Fault, topology::Server};
 
 /// A connection to one server that calls share. It is made when it is needed, and replaced when it
@@ -25,6 +28,7 @@ pub(crate) struct ReconnectingConnection {
     /// Whose the connection is, if not the manager's own thread's.
     home: Option<Handle>,
     keep_alive: Duration,
+    replicas: Option<Replicas>,
     state: Arc<Mutex<State>>,
     /// Held by the one who connects; the others wait for what comes of it.
     connecting: tokio::sync::Mutex<()>,
@@ -45,7 +49,8 @@ pub(crate) struct Current {
     /// When something was answered last, in milliseconds since then.
     answered: Arc<AtomicU64>,
     pub(crate) connection: MultiplexedConnection,
-    pub(super) batch: Arc<Batch>,
+    /// If writes wait for replicas.
+    pub(super) batch: Option<Batch>,
 }
 
 impl Current {
@@ -68,9 +73,17 @@ impl Current {
 }
 
 impl ReconnectingConnection {
-    pub(crate) fn new(server: Arc<Server>, keep_alive: Duration, home: Option<Handle>) -> Self {
+    /// `home`: where the connection is, if not on the manager's own thread. `writes`: whether it is
+    /// for writes alone.
+    pub(crate) fn new(
+        plan: &Plan,
+        server: Arc<Server>,
+        home: Option<Handle>,
+        writes: bool,
+    ) -> Self {
         let (state, connecting) = (Arc::default(), tokio::sync::Mutex::new(()));
-        Self { server, home, keep_alive, state, connecting }
+        let (keep_alive, replicas) = (plan.keep_alive, plan.replicas.filter(|_| writes));
+        Self { server, home, keep_alive, replicas, state, connecting }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -149,7 +162,10 @@ impl ReconnectingConnection {
         let mut state = self.state();
         match made {
             Ok(connection) => {
-                let (since, answered, batch) = (Instant::now(), Arc::default(), Arc::default());
+                let (since, answered) = (Instant::now(), Arc::default());
+                let to = connection.clone();
+                let batch =
+                    self.replicas.map(|replicas| Batch::new(self.server.address(), to, replicas));
                 let current = Current { number, since, answered, connection, batch };
                 state.current = Some(current.clone());
                 Ok(current)
@@ -164,11 +180,6 @@ impl ReconnectingConnection {
     /// Forgets a connection, unless another one has taken its place.
     pub(crate) fn discard(&self, current: &Current) {
         discard(&mut self.state(), current.number);
-    }
-
-    /// Runs `work` where the connection is, whatever becomes of the caller.
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.home.as_ref().map_or_else(Handle::current, Handle::clone).spawn(work));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -176,8 +176,7 @@ impl Route {
         asking: bool,
     ) -> Result<(Vec<Value>, Option<i64>), Fault> {
         let at = connection.server.address();
-        let replicas = self.plan.replicas.filter(|_| request.writes);
-        if !asking && replicas.is_none() {
+        if !asking && current.batch.is_none() {
             let sent = request::send(&mut current.connection, &request.commands).await;
             return sent.map(|values| (values, None)).map_err(|error| Fault::refused(at, error));
         }
@@ -185,8 +184,8 @@ impl Route {
         if asking {
             commands.insert(0, cmd("ASKING"));
         }
-        let (values, have) = if let Some(replicas) = replicas {
-            let (values, have) = connection.write(&current, commands, replicas).await?;
+        let (values, have) = if let Some(batch) = current.batch {
+            let (values, have) = batch.write(commands).await?;
             (values, Some(have))
         } else {
             let sent = request::send_all(&mut current.connection, &commands).await;
@@ -210,7 +209,7 @@ impl Route {
         let mut connections = lock(all);
         let connect = |server: &Arc<topology::Server>| {
             let (server, home) = (Arc::clone(server), self.home.clone());
-            Arc::new(ReconnectingConnection::new(server, self.plan.keep_alive, home))
+            Arc::new(ReconnectingConnection::new(&self.plan, server, home, request.writes))
         };
         let mut left = None;
         if !Arc::ptr_eq(&connections.topology, &topology) {

@@ -26,18 +26,13 @@ fn manager(config: RedisConfig) -> RedisSessionManager {
     block_on(RedisSessionManager::with_config(&config)).expect("a manager")
 }
 
-/// Whether a server is the master of its part.
-fn leads(server: &Server) -> bool {
-    server.ask::<String>(&["INFO", "replication"]).contains("role:master")
-}
-
 #[test]
 fn a_planned_failover_in_a_cluster_and_the_death_of_a_master_lose_no_answered_write() {
     let cluster = Cluster::start(3, true);
     let load = Load::start(&manager(RedisConfig::cluster(cluster.urls())), 6);
     load.goes_on(20);
     cluster.replicas[0].ask::<()>(&["CLUSTER", "FAILOVER"]);
-    until("the replica takes over", || leads(&cluster.replicas[0]).then_some(()));
+    until("the replica takes over", || cluster.replicas[0].leads().then_some(()));
     until("the master steps back", || {
         let info: String = cluster.masters[0].ask(&["INFO", "replication"]);
         (info.contains("role:slave") && info.contains("link_status:up")).then_some(())
@@ -59,7 +54,7 @@ fn a_planned_failover_in_a_cluster_and_the_death_of_a_master_lose_no_answered_wr
         (held(&cluster.masters) == held(&cluster.replicas)).then_some(())
     });
     cluster.masters[1].signal("KILL");
-    until("a replica takes over", || leads(&cluster.replicas[1]).then_some(()));
+    until("a replica takes over", || cluster.replicas[1].leads().then_some(()));
     for record in &kept {
         until("every session is there", || match block_on(manager.get(record.id())) {
             Ok(found) => {
@@ -71,7 +66,7 @@ fn a_planned_failover_in_a_cluster_and_the_death_of_a_master_lose_no_answered_wr
     }
     // A master that hangs is no better than one that died, and harder to notice.
     cluster.masters[2].signal("STOP");
-    until("a replica takes over", || leads(&cluster.replicas[2]).then_some(()));
+    until("a replica takes over", || cluster.replicas[2].leads().then_some(()));
     let load = Load::start(&manager, 6);
     load.goes_on(20);
     load.end();
@@ -110,7 +105,7 @@ fn sentinels_name_the_next_master_and_the_manager_follows() {
     until("the replica takes over, and is asked", || match block_on(manager.get(kept.id())) {
         Ok(found) => {
             assert!(found.is_some(), "an outage logged somebody out");
-            leads(&replica).then_some(())
+            replica.leads().then_some(())
         }
         Err(_) => None,
     });
@@ -141,7 +136,7 @@ fn once_the_feed_is_with_the_next_master_no_call_goes_to_the_last_one() {
     master.signal("STOP");
     recorder.hears(Told::Broken);
     recorder.hears(Told::Alive);
-    assert!(leads(&replica));
+    assert!(replica.leads());
     assert!(worker.block_on(manager.get(kept.id())).expect("an answer").is_some());
     assert!(block_on(manager.get(kept.id())).expect("an answer").is_some());
 }

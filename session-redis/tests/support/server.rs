@@ -80,6 +80,12 @@ impl Server {
         ask(&mut self.connect(), words)
     }
 
+    /// Whether it is a master. Sentinels end all connections of a server whose role they change.
+    pub(crate) fn leads(&self) -> bool {
+        let ask = |mut connection| cmd("INFO").arg("replication").query::<String>(&mut connection);
+        connect(self.port).is_some_and(|it| ask(it).is_ok_and(|info| info.contains("role:master")))
+    }
+
     /// Sends a signal to the server: `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         let status =
