@@ -170,12 +170,15 @@ async fn shards(node: Endpoint, seen: u64) -> Result<(Found, u64), Fault> {
     for shard in shards {
         let slots = field(shard, "slots").map(ranges).unwrap_or_default();
         let Some(Value::Array(nodes)) = field(shard, "nodes") else { continue };
-        let said = |node, name| field(node, name).and_then(text);
-        let master = nodes.iter().find(|node| said(node, "role") == Some("master"));
-        let Some(master) = master else { continue };
+        let masters_here = || nodes.iter().filter(|node| said(node, "role") == Some("master"));
+        let is_online = |node: &&Value| said(node, "health") == Some("online");
+        // A master that failed stays beside the replica that took its place.
+        let Some(master) = masters_here().find(is_online).or_else(|| masters_here().next()) else {
+            continue;
+        };
         // One that failed counts only if nobody has taken over its keys. Those without keys count,
         // since keys may be on their way to them.
-        if slots.is_empty() && said(master, "health") != Some("online") {
+        if slots.is_empty() && !is_online(&master) {
             continue;
         }
         let port = if node.uses_tls() { "tls-port" } else { "port" };
@@ -197,6 +200,10 @@ async fn shards(node: Endpoint, seen: u64) -> Result<(Found, u64), Fault> {
         return Err(Fault::moving());
     }
     Ok((Found { servers, slots: map.into() }, epoch.unwrap_or_default()))
+}
+
+fn said<'a>(node: &'a Value, name: &str) -> Option<&'a str> {
+    field(node, name).and_then(text)
 }
 
 /// Pairs of numbers.
