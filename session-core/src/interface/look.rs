@@ -76,7 +76,7 @@ impl Shared {
         let is_cached = self.store.manager.forgetting().is_some();
         match self.fetch(self.store.get(id).await, id)? {
             Ok(record) => {
-                if let Ok(found) = self.judge(cookie, arrived, record, !is_cached) {
+                if let Ok(found) = self.judge(cookie, arrived, record, !is_cached, self.now()) {
                     return Ok(found);
                 }
             }
@@ -84,7 +84,10 @@ impl Shared {
         }
         // The cached record may be from before the token.
         match self.fetch(self.store.get_past_caches(id).await, id)? {
-            Ok(record) => Ok(self.judge(cookie, arrived, record, true).unwrap_or(Found::Over)),
+            Ok(record) => {
+                let found = self.judge(cookie, arrived, record, true, self.now());
+                Ok(found.unwrap_or(Found::Over))
+            }
             Err(reason) => Ok(self.rejected(reason, id)),
         }
     }
@@ -105,8 +108,9 @@ impl Shared {
         arrived: Timestamp,
         record: Arc<Record>,
         is_newest: bool,
+        now: Timestamp,
     ) -> Result<Found, NotNewest> {
-        let (id, now) = (&cookie.id, self.now());
+        let id = &cookie.id;
         let (record, contents) = match self.examine(id, record, now) {
             Look::Live(record, contents) => (record, contents),
             _ if !is_newest => return Err(NotNewest),
@@ -195,15 +199,14 @@ impl Shared {
 
     /// The idle deadline to write when the session is opened: not each time, as at the end of a
     /// request, but so early that the request does not outlast the session.
-    pub(super) fn activity_due(&self, loaded: &LoadedSession) -> Option<Timestamp> {
-        let now = self.now();
+    pub(super) fn activity_due(&self, loaded: &LoadedSession, now: Timestamp) -> Option<Timestamp> {
         let half = self.policy.idle_of(loaded.contents.data.permanent) / 2;
         let left = loaded.record.expires_at().saturating_since(now);
         self.policy.touch_due(&loaded.record, &loaded.contents, now).filter(|_| left < half)
     }
 
     pub(super) async fn write_activity(&self, loaded: &mut LoadedSession) {
-        let Some(expires_at) = self.activity_due(loaded) else { return };
+        let Some(expires_at) = self.activity_due(loaded, self.now()) else { return };
         let id = *loaded.id();
         match self.store.touch(&id, loaded.record.version(), expires_at).await {
             Ok(Outcome::Stored) => {

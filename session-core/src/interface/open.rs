@@ -97,7 +97,7 @@ impl SessionInterface {
         let shared = self.shared();
         let mut verified = Verified {
             interface: self.clone(),
-            arrived: shared.now(),
+            arrived: Timestamp::EPOCH,
             first: None,
             others: Vec::new(),
         };
@@ -108,7 +108,11 @@ impl SessionInterface {
                 break;
             }
             match cookie::verify(&keys, value) {
-                Ok(cookie) if verified.first.is_none() => verified.first = Some(cookie),
+                Ok(cookie) if verified.first.is_none() => {
+                    // Of use to whoever has a token only.
+                    verified.arrived = shared.now();
+                    verified.first = Some(cookie);
+                }
                 Ok(cookie) => verified.others.push(cookie),
                 Err(Refused::Malformed) => {
                     shared.events.tell(Event::Rejected(Reason::Malformed), None);
@@ -147,10 +151,10 @@ impl Verified {
         }
         let record = shared.store.manager.recalling()?.recall(&cookie.id)?;
         // What is in memory may be older than the cookie: only the store can say that it is stale.
-        let Ok(Found::Session(loaded)) = shared.judge(cookie, self.arrived, record, false) else {
-            return None;
-        };
-        if shared.activity_due(&loaded).is_some() {
+        let now = shared.now();
+        let found = shared.judge(cookie, self.arrived, record, false, now);
+        let Ok(Found::Session(loaded)) = found else { return None };
+        if shared.activity_due(&loaded, now).is_some() {
             return None;
         }
         let is_retired = Shared::is_retired(Some(cookie.standing));
