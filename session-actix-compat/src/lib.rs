@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "v0_10", feature = "v0_11")),
     allow(dead_code, unused_imports, unused_macros, reason = "there is no trait to implement")

@@ -51,11 +51,15 @@
 //! can *write* the store can put an older copy of a record back until its absolute deadline, and
 //! hide sessions from their owner's list.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod abilities;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cookie;
+#[cfg(all(doc, not(doctest)))]
+pub mod docs;
 mod error;
 mod id;
 mod interface;

@@ -46,6 +46,8 @@
 //! login. A scan that overlaps a restart or a change of the Cluster may miss sessions; a list by
 //! principal does not.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod config;
 mod diagnosis;
 mod endpoint;

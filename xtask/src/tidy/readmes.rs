@@ -3,7 +3,7 @@
 use super::{Rule, documents::code_spans, tree::Tree};
 
 /// The guide for backends.
-const GUIDE: &str = "CONTRIBUTING.md";
+const GUIDE: &str = "docs/BACKENDS.md";
 
 #[test]
 fn rust_in_a_readme_or_the_guide_stands_in_the_example_it_names() {
@@ -13,14 +13,13 @@ fn rust_in_a_readme_or_the_guide_stands_in_the_example_it_names() {
         find: |tree| {
             let mut offences = Vec::new();
             for file in tree.ending("README.md").chain(tree.ending(GUIDE)) {
-                let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                // A guide names its example from the top.
+                let folder = file.path.trim_end_matches("README.md").trim_end_matches(GUIDE);
                 let mut example = "";
                 for (at, part) in file.text.split("```").enumerate() {
                     if at % 2 == 0 {
                         let name = code_spans(part).filter(|it| it.contains("examples/")).last();
-                        let path = name.map(|it| format!("{folder}/{it}"));
-                        let path = path.as_deref().map(|it| it.trim_start_matches('/'));
-                        example = path.map_or(example, |path| tree.text(path));
+                        example = name.map_or(example, |it| tree.text(&format!("{folder}{it}")));
                     } else if let Some(code) = part.strip_prefix("rust\n")
                         && !flush(example).contains(flush(code).trim())
                     {

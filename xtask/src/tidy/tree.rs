@@ -36,8 +36,9 @@ impl Tree {
         let names = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
         let names = names.expect("a clone of the repository");
         let file = |path: &str| {
-            // One that was deleted, and one that is no text, have no lines.
-            let text = fs::read_to_string(root().join(path)).ok()?;
+            // One that was deleted, one that is no text and one that leads to another are left out.
+            let file = root().join(path);
+            let text = fs::read_to_string(&file).ok().filter(|_| !file.is_symlink())?;
             Some(File { path: path.to_owned(), text })
         };
         let files: Vec<_> = names.split_terminator('\0').filter_map(file).collect();
