@@ -167,8 +167,8 @@ pub enum Removal {
 /// The example `directory` of this crate is a whole backend in about a hundred and fifty lines. In
 /// short: implement the five verbs, each with its look and its write in one step
 /// ([`Expect::check`] compares), return `None` from the accessors of abilities the backend does not
-/// have, and add one line of tests. What tests cannot ask is in `CONTRIBUTING.md` of the
-/// repository.
+/// have, and add one line of tests. The guide, and what tests cannot ask, is `docs/BACKENDS.md` of
+/// the repository.
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session manager",
