@@ -32,13 +32,13 @@ pub enum Coherence {
     Exclusive,
     /// A record is used for so long after it was asked for at the parent.
     MaxAge(Duration),
-    /// The parent tells of changes.
+    /// The parent reports changes.
     ///
     /// A record is kept only if no change of its id was told since its load began. While the feed
     /// is broken, or silent for longer than its
     /// [heartbeat](session_core::WatchSessions::heartbeat), the cache is empty and every request
-    /// goes to the parent. So a change elsewhere is honoured as soon as it is told, and if the feed
-    /// dies before it is told, at most a heartbeat after the feed last said that it was whole:
+    /// goes to the parent. So a change elsewhere is honoured as soon as it is reported, and if the
+    /// feed dies before, at most a heartbeat after the feed last said that it was whole:
     /// never later than delivery time plus heartbeat.
     Watching,
 }

@@ -1,4 +1,4 @@
-//! Errors of this crate, and those of the parent that several requests are told of.
+//! Errors of this crate, and errors of the parent that several requests share.
 
 use std::{error, fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ pub(crate) fn cannot_probe() -> Error {
 }
 
 pub(crate) fn cannot_watch() -> Error {
-    config("the store does not tell of changes: use `Coherence::Checked` or `Coherence::MaxAge`")
+    config("the store has no feed of changes: use `Coherence::Checked` or `Coherence::MaxAge`")
 }
 
 pub(crate) fn no_age() -> Error {
@@ -29,7 +29,7 @@ pub(crate) fn foreign() -> Error {
     Error::new(ErrorKind::Corrupt, ORIGIN, "the store returned the record of another session")
 }
 
-/// An error of a load, for each of those who waited for it.
+/// An error of a shared call, for each of its waiters.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedError(Arc<Error>);
 

@@ -22,7 +22,7 @@ pub(crate) struct Feed {
     /// The last millisecond at which the feed counts as whole if nothing more is heard: later the
     /// cache rests until the next sign of life. 0: it is broken.
     whole_until: AtomicU64,
-    /// Held by those who say what state the feed is in, one at a time.
+    /// Held while the state of the feed is changed.
     turning: Mutex<()>,
 }
 

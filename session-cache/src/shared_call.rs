@@ -33,10 +33,10 @@ pub(crate) type SharedResult<T> = Result<T, SharedError>;
 /// request that began it is dropped, or is not polled. When the last waiter is dropped, so is the
 /// call.
 pub(crate) struct SharedCall<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<CallState<T>>,
 }
 
-struct State<T> {
+struct CallState<T> {
     stage: Stage<T>,
     /// The wakers of the waiters, by slot. A slot stays taken until its waiter leaves.
     slots: Vec<Option<Waker>>,
@@ -58,7 +58,7 @@ enum Stage<T> {
 impl<T> SharedCall<T> {
     /// A call, and its first waiter.
     pub(crate) fn new(call: Call<T>) -> (Arc<Self>, Waiter<T>) {
-        let state = State { stage: Stage::Idle(call), slots: vec![None], waiters: 1 };
+        let state = CallState { stage: Stage::Idle(call), slots: vec![None], waiters: 1 };
         let call = Arc::new(Self { state: Mutex::new(state) });
         (Arc::clone(&call), Waiter { call, slot: 0 })
     }
@@ -94,7 +94,7 @@ impl<T: Send + 'static> Wake for SharedCall<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> CallState<T> {
     fn take_wakers(&mut self) -> Vec<Waker> {
         self.slots.iter_mut().filter_map(Option::take).collect()
     }

@@ -47,7 +47,8 @@ struct Evict;
 
 /// The part of the weight that frequently used entries may take, and how many of the ids that left
 /// are remembered, as a part of the entries. Chosen by the frozen traces of `examples/hit_ratio`:
-/// with the crate's own 0.97 and 0.5, users who come back after lunch are missed more often.
+/// with the crate's own 0.97 and 0.5, the sessions of users who come back after lunch are evicted
+/// more often.
 const HOT: f64 = 0.9;
 const GHOSTS: f64 = 0.4;
 

@@ -23,11 +23,11 @@ use crate::{
 pub(crate) struct Shard {
     // Not a lock for many readers: a hit holds it so briefly that letting others in beside it gains
     // less than the second counter costs that it would have to keep.
-    state: Mutex<State>,
+    state: Mutex<ShardState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ShardState {
     entries: Entries,
     tickets: Tickets,
     uncertain: UncertainWrites,
@@ -77,7 +77,7 @@ impl Shard {
         epoch: Timestamp,
         hashing: &IdHashing,
     ) -> Self {
-        let state = State {
+        let state = ShardState {
             entries: Entries::new(bounds, epoch, hashing.clone()),
             tickets: Tickets::new(hashing.clone()),
             uncertain: UncertainWrites::new(max_uncertain, hashing.clone()),
@@ -114,7 +114,7 @@ impl Shard {
     }
 
     /// Begins a request: finds the entry of `id`, or joins the load under way, or begins one. Also
-    /// tells whether a write of `id` may still take place.
+    /// returns whether a write of `id` may still take place.
     ///
     /// An entry that is not `usable` stays until the load has ended, and a load that is not
     /// `joinable` is left to its waiters. Only the `first` look of a request is counted, and marks
@@ -288,7 +288,7 @@ impl Shard {
     }
 }
 
-impl State {
+impl ShardState {
     /// Joins the load under way, or begins one.
     fn load(
         &mut self,

@@ -67,7 +67,7 @@ impl Tickets {
         }
     }
 
-    /// Takes back the ticket of a write, and tells whether it was still valid.
+    /// Takes back the ticket of a write, and returns whether it was still valid.
     pub(super) fn give_back(&mut self, id: &SessionId, ticket: Ticket) -> bool {
         let Some(busy) = self.busy.get_mut(id) else { return false };
         let valid = busy.changes == ticket.changes;

@@ -168,7 +168,7 @@ fn a_mode_the_parent_cannot_keep_is_refused_at_construction() {
         ),
         (
             Coherence::Watching,
-            "cache: the store does not tell of changes: use `Coherence::Checked` or `Coherence::MaxAge`",
+            "cache: the store has no feed of changes: use `Coherence::Checked` or `Coherence::MaxAge`",
         ),
         (
             Coherence::MaxAge(Duration::ZERO),

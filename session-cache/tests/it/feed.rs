@@ -26,7 +26,7 @@ const LONGEST_DELAY: Duration = Duration::from_millis(400);
 
 /// The in-memory manager with a line of its own to one watcher.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct DelayedFeed {
     store: MemorySessionManager,
     pub(crate) clock: Arc<ManualClock>,
     line: Arc<Mutex<Line>>,
@@ -40,7 +40,7 @@ struct Line {
     delay: Duration,
     /// Whether what is sent is lost.
     cut: bool,
-    /// Whether something was lost that nobody was told of.
+    /// Whether a message was lost and the loss not reported yet.
     lost: bool,
     /// Whether the answers of gets are held back.
     held: bool,
@@ -53,7 +53,7 @@ enum Message {
     Broken,
 }
 
-impl Told {
+impl DelayedFeed {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let store = MemorySessionManager::with_clock(Arc::clone(&clock) as _);
@@ -62,9 +62,9 @@ impl Told {
 
     /// Each message takes its time.
     pub(crate) fn late() -> Self {
-        let told = Self::new();
-        told.line.lock().expect("no panic while locked").delay = LONGEST_DELAY;
-        told
+        let feed = Self::new();
+        feed.line.lock().expect("no panic while locked").delay = LONGEST_DELAY;
+        feed
     }
 
     /// Time passes in steps that are shorter than a heartbeat.
@@ -80,7 +80,7 @@ impl Told {
     pub(crate) fn cached(&self) -> CachingSessionManager {
         let config = CacheConfig::new().clock(Arc::clone(&self.clock) as _);
         CachingSessionManager::with_config(self.clone(), Coherence::Watching, config)
-            .expect("the parent tells of changes")
+            .expect("the parent reports changes")
     }
 
     fn send(&self, message: Message) {
@@ -125,14 +125,14 @@ impl Told {
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for DelayedFeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("DelayedFeed")
     }
 }
 
 #[async_trait]
-impl SessionManager for Told {
+impl SessionManager for DelayedFeed {
     async fn exists(&self, id: &SessionId) -> Result<bool> {
         self.store.exists(id).await
     }
@@ -193,7 +193,7 @@ impl SessionManager for Told {
     }
 }
 
-impl WatchSessions for Told {
+impl WatchSessions for DelayedFeed {
     fn watch(&self, watcher: Arc<dyn WatchChanges>) -> Result<Watch> {
         self.line.lock().expect("no panic while locked").watcher = Some(watcher);
         Ok(Watch::new(()))
@@ -234,21 +234,21 @@ impl History {
 fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
     let mut used = 0;
     for seed in 0..40_u64 {
-        let told = Told::new();
-        let cache = told.cached();
+        let feed = DelayedFeed::new();
+        let cache = feed.cached();
         let mut history = History::default();
-        let mut next_beat = told.clock.now();
+        let mut next_beat = feed.clock.now();
         for step in 0..2_000_u64 {
             let draw = support::id(seed << 32 | step);
             let draw = |at: usize| u64::from(draw.as_bytes()[at]);
-            told.clock.advance(Duration::from_millis(draw(0) % 40));
-            let now = told.clock.now();
+            feed.clock.advance(Duration::from_millis(draw(0) % 40));
+            let now = feed.clock.now();
             if now >= next_beat {
-                told.beat();
+                feed.beat();
                 next_beat = now.saturating_add(HEARTBEAT / 2);
             }
             {
-                let mut line = told.line.lock().expect("no panic while locked");
+                let mut line = feed.line.lock().expect("no panic while locked");
                 match draw(1) {
                     // The line is cut: everything is lost, in silence. It comes back some time
                     // later.
@@ -271,21 +271,21 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
                     _ => {}
                 }
             }
-            told.deliver();
+            feed.deliver();
             let id = support::id(draw(3) % 4);
             match draw(4) % 16 {
                 0..2 => {
                     // Another process writes: the next version, or the first.
                     let held =
-                        ready(told.store.get(&id)).expect("get").map(|record| record.version());
+                        ready(feed.store.get(&id)).expect("get").map(|record| record.version());
                     let expect = held.map_or(Expect::Absent, Expect::Version);
                     let next = held.map_or(Version::FIRST, Version::next);
                     let record = support::record(id, next.get(), 0);
-                    assert_eq!(ready(told.put(&record, expect)).expect("put"), Outcome::Stored);
+                    assert_eq!(ready(feed.put(&record, expect)).expect("put"), Outcome::Stored);
                     history.note(now, &id, Some(next));
                 }
                 2 => {
-                    ready(told.remove(&id, None)).expect("remove");
+                    ready(feed.remove(&id, None)).expect("remove");
                     history.note(now, &id, None);
                 }
                 _ => {
@@ -309,55 +309,55 @@ fn watching_is_never_stale_beyond_delivery_plus_heartbeat() {
 
 #[test]
 fn a_feed_that_broke_empties_the_cache_and_is_gone_around_until_it_is_whole() {
-    let told = Told::new();
-    let cache = told.cached();
+    let feed = DelayedFeed::new();
+    let cache = feed.cached();
     let record = support::record(support::id(1), 1, 0);
-    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
+    let _ = ready(feed.store.put(&record, Expect::Absent)).expect("put");
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().entries, 0, "nothing was heard of the feed yet");
-    told.send(Message::Alive);
-    told.deliver();
+    feed.send(Message::Alive);
+    feed.deliver();
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().entries, 1);
     assert!(recall(&cache, record.id()).is_some());
-    told.send(Message::Broken);
-    told.deliver();
+    feed.send(Message::Broken);
+    feed.deliver();
     assert_eq!(cache.figures().entries, 0);
     assert!(recall(&cache, record.id()).is_none());
-    ready(told.store.remove(record.id(), None)).expect("remove");
+    ready(feed.store.remove(record.id(), None)).expect("remove");
     assert!(get(&cache, record.id()).is_none(), "the store is asked");
-    told.send(Message::Alive);
-    told.deliver();
+    feed.send(Message::Alive);
+    feed.deliver();
     assert!(get(&cache, record.id()).is_none());
 }
 
 #[test]
 fn a_cache_rests_while_the_feed_is_late_and_is_used_as_it_is_after_it() {
-    let told = Told::new();
-    let cache = told.cached();
+    let feed = DelayedFeed::new();
+    let cache = feed.cached();
     let record = support::record(support::id(1), 1, 0);
-    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
-    told.send(Message::Alive);
-    told.deliver();
+    let _ = ready(feed.store.put(&record, Expect::Absent)).expect("put");
+    feed.send(Message::Alive);
+    feed.deliver();
     get(&cache, record.id()).expect("live");
-    told.clock.advance(HEARTBEAT);
+    feed.clock.advance(HEARTBEAT);
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().hits, 1, "a silence of a heartbeat is none");
-    told.clock.advance(Duration::from_millis(1));
+    feed.clock.advance(Duration::from_millis(1));
     assert!(recall(&cache, record.id()).is_none(), "a longer one is");
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().hits, 1);
-    told.send(Message::Alive);
-    told.deliver();
+    feed.send(Message::Alive);
+    feed.deliver();
     let figures = cache.figures();
     assert_eq!((figures.hits, figures.entries), (1, 1), "nothing was lost");
     get(&cache, record.id()).expect("live");
     assert_eq!(cache.figures().hits, 2);
     // A late feed that turns out to have lost something.
-    told.clock.advance(2 * HEARTBEAT);
-    told.send(Message::Broken);
-    told.send(Message::Alive);
-    told.deliver();
+    feed.clock.advance(2 * HEARTBEAT);
+    feed.send(Message::Broken);
+    feed.send(Message::Alive);
+    feed.deliver();
     assert_eq!(cache.figures().entries, 0);
 }
 
@@ -390,14 +390,14 @@ fn a_load_that_overlaps_a_break_of_the_feed_does_not_enter() {
 
 #[test]
 fn while_the_feed_is_broken_nobody_waits_for_a_load_that_began_before_the_request() {
-    let told = Told::new();
-    let cache = told.cached();
+    let feed = DelayedFeed::new();
+    let cache = feed.cached();
     let record = support::record(support::id(1), 1, 0);
-    let _ = ready(told.store.put(&record, Expect::Absent)).expect("put");
-    let hold = |held| told.line.lock().expect("no panic while locked").held = held;
+    let _ = ready(feed.store.put(&record, Expect::Absent)).expect("put");
+    let hold = |held| feed.line.lock().expect("no panic while locked").held = held;
     hold(true);
     let before = Request::begin(cache.get(record.id()));
-    ready(told.store.remove(record.id(), None)).expect("remove");
+    ready(feed.store.remove(record.id(), None)).expect("remove");
     let after = Request::begin(cache.get(record.id()));
     hold(false);
     assert!(after.end().expect("get").is_none(), "the logout was acknowledged before");

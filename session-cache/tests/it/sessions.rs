@@ -8,7 +8,7 @@ use session_core::{
 };
 
 use crate::{
-    feed::Told,
+    feed::DelayedFeed,
     parent::{Parent, ready},
 };
 
@@ -31,12 +31,12 @@ fn all() -> [Servers; 2] {
         there: interface(cache, &parent.clock),
         advance: Box::new(move |by| parent.clock.advance(by)),
     };
-    let told = Told::late();
+    let feed = DelayedFeed::late();
     let watching = Servers {
         mode: "watching",
-        here: interface(told.clone(), &told.clock),
-        there: interface(told.cached(), &told.clock),
-        advance: Box::new(move |by| told.advance(by)),
+        here: interface(feed.clone(), &feed.clock),
+        there: interface(feed.cached(), &feed.clock),
+        advance: Box::new(move |by| feed.advance(by)),
     };
     [max_age, watching]
 }
