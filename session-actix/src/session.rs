@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
 use serde::de::DeserializeOwned;
-use session_core::{ManagedSession, SessionHandle, Status, Timestamp};
+use session_core::{Fingerprint, ManagedSession, SessionHandle, Status, Timestamp};
 
-use crate::{AsKey, Error, Main, Result, slot::Shared};
+use crate::{AsKey, Error, KeyName, Main, Result, slot::Shared};
 
 /// The session of the visitor: ask for it in a handler, and it is opened.
 ///
@@ -23,7 +23,8 @@ use crate::{AsKey, Error, Main, Result, slot::Shared};
 /// # After the head of the response
 ///
 /// In a streaming body, a web socket or a task the handler left behind, the session can be read on,
-/// also where it is first asked for there, and [`is_live`](Self::is_live) asked. A change is an
+/// also where it is first asked for there, [`is_live`](Self::is_live) asked, and the session kept
+/// alive by [`touch`](Self::touch). A change is an
 /// error of the kind [`Finished`](session_core::ErrorKind::Finished), until the code there has
 /// called [`save`](Self::save) itself; from then on it has to call it after every change. `update`,
 /// `take` and `destroy` store at once and always work; `bind` and `renew` do not, for no cookie can
@@ -77,15 +78,19 @@ impl<N> Session<N> {
     ///
     /// [`ErrorKind::Codec`](session_core::ErrorKind::Codec): what is stored cannot be read as `T`.
     /// It stays as it is.
-    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
         let Some(session) = &self.managed else { return Ok(None) };
-        Ok(session.get(key.as_key())?)
+        Ok(session.get(key)?)
     }
 
     /// Whether anything is stored under `key`.
-    pub fn contains_key(&self, key: &str) -> bool {
+    pub fn contains_key(&self, key: impl KeyName) -> bool {
         self.read(|session| session.contains_key(key))
+    }
+
+    /// The keys of all values.
+    pub fn value_keys(&self) -> Vec<String> {
+        self.read(ManagedSession::value_keys)
     }
 
     /// All keys and values.
@@ -112,6 +117,17 @@ impl<N> Session<N> {
     /// Whether nothing of this session is stored, as far as is known.
     pub fn is_new(&self) -> bool {
         self.managed.as_ref().is_none_or(ManagedSession::is_new)
+    }
+
+    /// Whether the visitor came without a genuine cookie of ours: for the first time, say.
+    pub fn is_stranger(&self) -> bool {
+        self.read(ManagedSession::is_stranger)
+    }
+
+    /// Whether a genuine cookie came whose session is over, so that a page can say "your session
+    /// has ended". Not if its token was replaced: the session may live on under the new one.
+    pub fn was_ended(&self) -> bool {
+        self.read(ManagedSession::was_ended)
     }
 
     /// What will become of the session at the end of the request, as far as it is known now.
@@ -158,6 +174,11 @@ impl<N> Session<N> {
     /// The name of the session in [lists](Self::sessions); `None` while it is new.
     pub fn handle(&self) -> Option<SessionHandle> {
         self.read(ManagedSession::handle)
+    }
+
+    /// What the session is called in the logs of this process; `None` while it is new.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.read(ManagedSession::fingerprint)
     }
 
     fn read<T: Default>(&self, read: impl FnOnce(&ManagedSession) -> T) -> T {

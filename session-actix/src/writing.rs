@@ -1,9 +1,11 @@
 //! What a handler may do to a session.
 
+use std::time::Duration;
+
 use serde::{Serialize, de::DeserializeOwned};
 use session_core::{Saved, SessionHandle, SessionInfo};
 
-use crate::{AsKey, Error, Result, Session};
+use crate::{AsKey, Error, KeyName, Result, Session};
 
 impl<N> Session<N> {
     /// Puts `value` under `key`.
@@ -13,12 +15,8 @@ impl<N> Session<N> {
     /// Nothing is changed then. [`Codec`](session_core::ErrorKind::Codec): `value` cannot be
     /// encoded. [`TooLarge`](session_core::ErrorKind::TooLarge): the session would outgrow its
     /// limit. [`Finished`](session_core::ErrorKind::Finished): the head of the response has left.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the key's type says which type the value has"
-    )]
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<()> {
-        Ok(self.managed()?.insert(key.as_key(), &value)?)
+        Ok(self.managed()?.insert(key, &value)?)
     }
 
     /// Removes what is under `key`; tells whether there was anything.
@@ -26,7 +24,7 @@ impl<N> Session<N> {
     /// # Errors
     ///
     /// [`Finished`](session_core::ErrorKind::Finished): the head of the response has left.
-    pub fn remove(&self, key: &str) -> Result<bool> {
+    pub fn remove(&self, key: impl KeyName) -> Result<bool> {
         Ok(self.managed()?.remove(key)?)
     }
 
@@ -38,9 +36,8 @@ impl<N> Session<N> {
     ///
     /// [`Codec`](session_core::ErrorKind::Codec): it cannot be read as `T`; it is removed all the
     /// same. [`Finished`](session_core::ErrorKind::Finished) as in [`remove`](Self::remove).
-    #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
     pub fn remove_as<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        Ok(self.managed()?.remove_as(key.as_key())?)
+        Ok(self.managed()?.remove_as(key)?)
     }
 
     /// Removes all values. Principal, label and lifetime stay; see [`purge`](Self::purge).
@@ -72,6 +69,17 @@ impl<N> Session<N> {
     /// [`Finished`](session_core::ErrorKind::Finished): the head of the response has left.
     pub fn renew(&self) -> Result<()> {
         Ok(self.managed()?.renew()?)
+    }
+
+    /// Ends the session `duration` from now, if the lifetimes do not end it before: for a device
+    /// that is shared, say. A login starts the usual lifetime again unless the same request limits
+    /// it too.
+    ///
+    /// # Errors
+    ///
+    /// [`Finished`](session_core::ErrorKind::Finished): the head of the response has left.
+    pub fn limit_to(&self, duration: Duration) -> Result<()> {
+        Ok(self.managed()?.limit_to(duration)?)
     }
 
     /// Makes the session permanent, or no longer so: gives it the longer or the usual lifetime,
@@ -110,7 +118,53 @@ impl<N> Session<N> {
         T: Serialize + DeserializeOwned + Send,
         F: FnMut(Option<T>) -> T + Send,
     {
-        Ok(self.managed()?.update(key.as_key(), change).await?)
+        Ok(self.managed()?.update(key, change).await?)
+    }
+
+    /// As [`update`](Self::update), but a stored value that cannot be read as `T` counts as absent:
+    /// for values whose type changed and that may start over.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    pub async fn update_or_reset<T, F>(&self, key: impl AsKey<T>, change: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: FnMut(Option<T>) -> T + Send,
+    {
+        Ok(self.managed()?.update_or_reset(key, change).await?)
+    }
+
+    /// As [`update`](Self::update), but `change` may refuse: then nothing is written, neither the
+    /// value nor what is pending, and its error is the inner one.
+    ///
+    /// # Errors
+    ///
+    /// The outer ones as [`update`](Self::update).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::error::ErrorConflict;
+    /// use session_actix::Session;
+    ///
+    /// async fn buy(session: Session) -> actix_web::Result<String> {
+    ///     let pay = |credits: Option<u32>| credits.unwrap_or(0).checked_sub(5).ok_or("too few");
+    ///     let left = session.try_update("credits", pay).await?.map_err(ErrorConflict)?;
+    ///     Ok(format!("{left} left"))
+    /// }
+    /// ```
+    pub async fn try_update<T, E, F>(
+        &self,
+        key: impl AsKey<T>,
+        change: F,
+    ) -> Result<std::result::Result<T, E>>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        E: Send,
+        F: FnMut(Option<T>) -> std::result::Result<T, E> + Send,
+    {
+        Ok(self.managed()?.try_update(key, change).await?)
     }
 
     /// Removes what is under `key` and returns it, to one caller only, and stores that with
@@ -121,7 +175,7 @@ impl<N> Session<N> {
     /// [`Codec`](session_core::ErrorKind::Codec): it cannot be read as `T`; it is not removed. Else
     /// as [`update`](Self::update).
     pub async fn take<T: DeserializeOwned + Send>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
-        Ok(self.managed()?.take(key.as_key()).await?)
+        Ok(self.managed()?.take(key).await?)
     }
 
     /// Gives the session to `principal`: a login. Stored, with everything pending, when it returns;
@@ -141,6 +195,17 @@ impl<N> Session<N> {
         Ok(self.managed()?.bind(principal).await?)
     }
 
+    /// Takes the session from its principal and keeps the values under the keys in `keep`: a logout
+    /// that leaves a language or a cart. Stored when it returns; the token is replaced and the
+    /// lifetime begins again. Without anything to keep, [`destroy`](Self::destroy) it.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn unbind(&self, keep: &[&str]) -> Result<()> {
+        Ok(self.managed()?.unbind(keep).await?)
+    }
+
     /// Ends the session now: a logout. When this has returned, its token is refused everywhere, and
     /// nothing that is under way brings it back.
     ///
@@ -151,13 +216,16 @@ impl<N> Session<N> {
         Ok(self.managed()?.destroy().await?)
     }
 
-    /// Stores the changes made so far, and tells what became of them.
+    /// Stores the changes made so far.
     ///
-    /// Needed only where the handler wants to know, or goes on after the head of the response has
-    /// left.
+    /// Needed only where the handler wants to know that it worked, or goes on after the head of the
+    /// response has left.
     ///
     /// # Errors
     ///
+    /// [`Gone`](session_core::ErrorKind::Gone): the session ended, or its token was replaced, while
+    /// the request was running; the changes were dropped.
+    /// [`Ambiguous`](session_core::ErrorKind::Ambiguous): the visitor has to log in again.
     /// [`Unavailable`](session_core::ErrorKind::Unavailable),
     /// [`Full`](session_core::ErrorKind::Full), [`Contended`](session_core::ErrorKind::Contended):
     /// nothing was stored that can be relied on; the changes are kept, and saving again may help.
@@ -176,6 +244,43 @@ impl<N> Session<N> {
     /// [`Unavailable`](session_core::ErrorKind::Unavailable): not known; ask again.
     pub async fn is_live(&self) -> Result<bool> {
         Ok(self.managed()?.is_live().await?)
+    }
+
+    /// Keeps the session alive: for web sockets and streams that are in use, as often as you
+    /// like.
+    ///
+    /// The store is asked once a tenth of the idle timeout has passed. Never moves the end past the
+    /// absolute one, and never revives what is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](session_core::ErrorKind::Gone): the session ended; close the connection.
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable): not known; try again.
+    pub async fn touch(&self) -> Result<()> {
+        Ok(self.managed()?.touch().await?)
+    }
+
+    /// Waits until the session has ended: for web sockets and streams that should close then,
+    /// beside whatever else they wait for. Where the store reports changes it returns at once when
+    /// it does; else the store is asked every ten seconds. An outage is waited out.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](session_core::ErrorKind::Unavailable) if the session
+    /// [is degraded](Self::is_degraded).
+    pub async fn ended(&self) -> Result<()> {
+        Ok(self.managed()?.ended().await?)
+    }
+
+    /// Reads the session again: what other requests stored since is seen here, with the changes of
+    /// this one on top.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](session_core::ErrorKind::Gone): the session ended, or its token was replaced by a
+    /// login. [`Unavailable`](session_core::ErrorKind::Unavailable): nothing changed here.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.managed()?.reload().await?)
     }
 
     /// All live sessions of this session's principal, in no order; empty if nobody logged in.
@@ -218,5 +323,18 @@ impl<N> Session<N> {
         let Some(principal) = session.principal() else { return Ok(0) };
         let own = session.handle().ok_or_else(Error::gone)?;
         Ok(self.shared().interface.revoke_all(&principal, Some(&own)).await?)
+    }
+    /// Ends all sessions of this session's principal, this one too: "log out everywhere". Tells how
+    /// many. The browser is told to forget the cookie.
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions`](Self::sessions) and [`destroy`](Self::destroy).
+    ///
+    /// # Source
+    ///
+    /// OWASP ASVS 5.0, 7.4.3.
+    pub async fn revoke_all(&self) -> Result<u64> {
+        Ok(self.managed()?.revoke_all().await?)
     }
 }

@@ -65,7 +65,7 @@ async fn get(session: Session, key: web::Path<String>) -> actix_web::Result<Http
 }
 
 async fn delete(session: Session, key: web::Path<String>) -> actix_web::Result<impl Responder> {
-    session.remove(&key)?;
+    session.remove(key.as_str())?;
     Ok(HttpResponse::NoContent())
 }
 
