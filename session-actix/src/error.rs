@@ -23,6 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | --- | --- | --- | --- |
 /// | `Contended`, `Full`, `Unavailable` | 503 with `Retry-After: 1` | `sessions_unavailable` | trying again may help |
 /// | `Gone` | 409 | `session_gone` | the session ended while the request was running |
+/// | `Ambiguous` | 409 | `session_ambiguous` | the visitor has cookies of several live sessions |
 /// | `TooLarge` | 413 | `session_too_large` | what the client wants kept does not fit into its session |
 /// | `TooManySessions` | 403 | `too_many_sessions` | the policy allows no further login |
 /// | all others | 500 | `session_error` | the program is wrong, or what is stored is |
@@ -106,8 +107,15 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if self.status_code().is_server_error() {
-            tracing::error!(target: "session", kind = ?self.kind(), error = %self);
+        match self.kind() {
+            // Core has logged what the store did, with the cause; the rest is expected.
+            ErrorKind::Contended | ErrorKind::Full | ErrorKind::Unavailable => {
+                tracing::debug!(target: "session", kind = ?self.kind(), error = %self);
+            }
+            _ if self.status_code().is_server_error() => {
+                tracing::error!(target: "session", kind = ?self.kind(), error = %self);
+            }
+            _ => {}
         }
         response_to(self.kind())
     }

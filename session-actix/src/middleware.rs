@@ -12,13 +12,17 @@ use std::{
 use actix_web::{
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
-    http::header::{COOKIE, HeaderMap, HeaderValue},
+    http::{
+        Version,
+        header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue, TRANSFER_ENCODING},
+    },
 };
 use futures_util::future::LocalBoxFuture;
 use session_core::{ErrorKind, KeyRing, SessionId, SessionInterface, SessionManager};
 
 use crate::{
     Error, Result, SessionMiddlewareBuilder, error, headers,
+    http::{activity, request},
     slot::{self, Place, Shared, Slot},
 };
 
@@ -109,7 +113,10 @@ impl<N> SessionMiddleware<N> {
     /// slower than its time limit.
     pub async fn check_store(&self) -> Result<()> {
         let id = SessionId::random()?;
-        self.shared.interface.manager().exists(&id).await?;
+        let exists = self.shared.interface.manager().exists(&id);
+        let answer = tokio::time::timeout(self.shared.store_timeout, exists).await;
+        answer
+            .map_err(|_| Error::unavailable("the store did not answer within its time limit"))??;
         Ok(())
     }
 }
@@ -189,9 +196,9 @@ where
         }
         let slot = Rc::new(Slot::new(Arc::clone(shared), request.uri().path()));
         slot::put::<N>(&request, Place::Slot(Rc::clone(&slot)));
-        if !shared.eager {
-            let answer = self.service.call(request);
-            return Box::pin(async move { end(&slot, answer.await).await });
+        if !shared.eager && !has_body(&request) {
+            let handler = self.service.call(request);
+            return Box::pin(async move { end(&slot, kept_alive(&slot, handler).await).await });
         }
         let service = Rc::clone(&self.service);
         Box::pin(async move {
@@ -201,9 +208,24 @@ where
                 // Handlers that need no session work on; those that do try again and answer 503.
                 tracing::debug!(target: "session", %error, "not opened ahead");
             }
-            end(&slot, service.call(request).await).await
+            end(&slot, kept_alive(&slot, service.call(request)).await).await
         })
     }
+}
+
+/// A body takes its time, and the session must not end meanwhile: it is opened before it is read.
+fn has_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    request::has_body(
+        request.version() <= Version::HTTP_11,
+        request.method().as_str(),
+        headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes),
+        headers.contains_key(TRANSFER_ENCODING),
+    )
+}
+
+async fn kept_alive<T>(slot: &Slot, handler: impl Future<Output = T>) -> T {
+    activity::kept_alive(|| slot.to_be_saved().cloned(), handler).await
 }
 
 type Answer<B> = std::result::Result<ServiceResponse<B>, actix_web::Error>;

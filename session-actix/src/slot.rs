@@ -6,12 +6,15 @@ use std::{
     marker::PhantomData,
     rc::Rc,
     sync::{Arc, Once},
+    time::Duration,
 };
 
 use actix_web::{
     HttpMessage, HttpResponse, dev::Extensions, http::header::HeaderValue, web::Bytes,
 };
-use session_core::{CookieAction, ErrorKind, ManagedSession, Opening, SessionInterface, Verified};
+use session_core::{
+    CookieAction, ErrorKind, ManagedSession, Opening, SessionInterface, Timestamp, Verified,
+};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -27,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) skip_paths: SkipPaths,
     pub(crate) eager: bool,
     pub(crate) outage: Outage,
+    pub(crate) store_timeout: Duration,
     pub(crate) error_page: Option<ErrorPage>,
     /// Warns of sessions that begin where their cookie does not come back.
     pub(crate) path_warning: Once,
@@ -70,6 +74,8 @@ pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
     /// Whether the browser does not send our cookie with requests of this path.
     outside: bool,
+    /// When the head of the request was here: a change of the token after it overtakes the request.
+    arrived: Timestamp,
     /// The cookies of the request, once the store is to be asked with them.
     verified: OnceCell<Rc<Verified>>,
     /// `None` in it stands for a session the store did not give.
@@ -87,6 +93,7 @@ impl Slot {
     pub(crate) fn new(shared: Arc<Shared>, path: &str) -> Self {
         Self {
             outside: !shared.set_cookie.is_sent_with(path),
+            arrived: shared.interface.clock().now(),
             shared,
             verified: OnceCell::new(),
             opened: OnceCell::new(),
@@ -110,7 +117,7 @@ impl Slot {
         }
         let fields = fields.into_iter().map(HeaderValue::as_bytes);
         let values = cookie::values(fields, self.shared.set_cookie.name());
-        let verified = self.shared.interface.verify(values);
+        let verified = self.shared.interface.verify(values).arrived_at(self.arrived);
         if let Opening::Ready(session) = verified.open() {
             return Ok(self.fill(Some(session)));
         }
@@ -196,7 +203,7 @@ impl Slot {
         Ok(Some(header.map_err(|_| Error::config("the cookie cannot be written"))?))
     }
 
-    /// The session to be saved at the end.
+    /// The session to be saved at the end, and kept alive until then.
     pub(crate) fn to_be_saved(&self) -> Option<&ManagedSession> {
         self.opened.get()?.as_ref()
     }

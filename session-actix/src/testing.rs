@@ -54,8 +54,9 @@
 //!     .build()?;
 //! let visitor = Visitor::with(&sessions, async |session| session.bind("ada").await).await?;
 //! clock.advance(Duration::from_secs(599));
+//! // Looking at it is a use of it, as in a request.
 //! assert!(!visitor.session(&sessions).await?.is_new());
-//! clock.advance(Duration::from_secs(1));
+//! clock.advance(Duration::from_secs(600));
 //! assert!(visitor.session(&sessions).await?.is_new());
 //! # Ok(())
 //! # }

@@ -6,7 +6,6 @@ use std::{
     any::TypeId,
     fmt,
     marker::PhantomData,
-    num::NonZeroU32,
     sync::{Arc, Once},
     time::Duration,
 };
@@ -19,9 +18,9 @@ use session_core::{
 use crate::{
     Error, Main, Result, SessionMiddleware,
     http::{
-        guarded::Guarded,
         set_cookie::{Attributes, SetCookie},
         skip::SkipPaths,
+        timer::TokioTimer,
     },
     slot::{ErrorPage, Outage, Shared},
 };
@@ -69,7 +68,6 @@ pub struct SessionMiddlewareBuilder<N = Main> {
     outage: Outage,
     error_page: Option<ErrorPage>,
     store_timeout: Duration,
-    newcomers: Option<u32>,
     clock: Arc<dyn Clock>,
     policy: Vec<Setting>,
     name: PhantomData<fn() -> N>,
@@ -91,7 +89,6 @@ impl SessionMiddlewareBuilder {
             outage: Outage::Refuse,
             error_page: None,
             store_timeout: Duration::from_secs(5),
-            newcomers: None,
             clock: Arc::new(SystemClock::new()),
             policy: Vec::new(),
             name: PhantomData,
@@ -138,7 +135,6 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
             outage: self.outage,
             error_page: self.error_page,
             store_timeout: self.store_timeout,
-            newcomers: self.newcomers,
             clock: self.clock,
             policy: self.policy,
             name: PhantomData,
@@ -148,8 +144,10 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
     /// Paths whose requests have no session: these and all below, compared by whole segments as the
     /// router compares them. A path with a segment `.` or `..` is never skipped.
     ///
-    /// Rarely needed, since a handler that asks for no session costs nothing. A handler there that
-    /// does ask is answered 500: its changes would be lost.
+    /// Rarely needed, since a handler that asks for no session costs nothing, unless its request
+    /// has a body: the session of such a request is opened before the body is read, so that it does
+    /// not end meanwhile, at the cost of a read of the store. A handler on a skip path that does
+    /// ask is answered 500: its changes would be lost.
     pub fn skip_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.skip_paths.extend(paths.into_iter().map(Into::into));
         self
@@ -211,7 +209,8 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
         self
     }
 
-    /// How long one call of the store may take: 5 seconds unless set.
+    /// How long one call of the store may take, and one wait for another save of the same session:
+    /// 5 seconds unless set.
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self
@@ -219,9 +218,8 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
 
     /// At most this many sessions are begun in a second by this process; more are answered 503 with
     /// `Retry-After`. Off unless set; visitors for whom nothing is stored do not count.
-    pub fn max_new_sessions_per_second(mut self, sessions: u32) -> Self {
-        self.newcomers = Some(sessions);
-        self
+    pub fn max_new_sessions_per_second(self, sessions: u32) -> Self {
+        self.policy(move |builder| builder.max_new_sessions_per_second(sessions))
     }
 
     /// A label for the application: cookies of another realm do not verify, even if they are signed
@@ -231,7 +229,11 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
         self.policy(|builder| builder.realm(realm))
     }
 
-    /// How long a session lasts that nobody uses: 1 day unless set.
+    /// How long an unused session lasts: 1 day unless set.
+    ///
+    /// A request uses it when it is opened, and until the head of the response leaves, for ten
+    /// minutes at most: a long upload does not end the session it came with. Bodies that are being
+    /// sent, and web sockets, are no use; see [`Session::touch`](crate::Session::touch).
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.policy(move |builder| builder.idle_timeout(timeout))
     }
@@ -297,21 +299,11 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
                 "a named middleware shares the session of the one without a name if it shares its cookie: give it a `cookie_name` of its own, such as `__Host-admin`",
             ));
         }
-        if self.store_timeout.is_zero() {
-            return Err(Error::config(
-                "a store timeout of zero refuses every call: give it longer",
-            ));
-        }
-        let mut guarded = Guarded::new(self.manager, self.store_timeout);
-        if let Some(per_second) = self.newcomers {
-            let per_second = NonZeroU32::new(per_second).ok_or_else(|| {
-                Error::config("a cap of no new session lets nobody in: raise it or leave it out")
-            })?;
-            guarded = guarded.newcomers(per_second, Arc::clone(&self.clock));
-        }
-        let builder = SessionInterface::builder(guarded, self.keys)
+        let builder = SessionInterface::builder(self.manager, self.keys)
             .cookie_name(cookie_name)
-            .clock(self.clock);
+            .clock(self.clock)
+            .timer(Arc::new(TokioTimer))
+            .store_timeout(self.store_timeout);
         let interface =
             self.policy.into_iter().fold(builder, |builder, set| set(builder)).build()?;
         let set_cookie = SetCookie::new(cookie_name, &self.attributes)?;
@@ -324,6 +316,7 @@ impl<N: 'static> SessionMiddlewareBuilder<N> {
             outage: self.outage,
             error_page: self.error_page,
             path_warning: Once::new(),
+            store_timeout: self.store_timeout,
         }))
     }
 

@@ -25,6 +25,12 @@ impl Refusal {
                 "session_gone",
                 "Your session ended, or you logged in or out elsewhere, while this request was running. Nothing of it was saved. Reload the page and try again.",
             ),
+            ErrorKind::Ambiguous => (
+                409,
+                "Conflict",
+                "session_ambiguous",
+                "Your browser sent several sessions at once. Nothing was saved. Log in again and repeat what you did.",
+            ),
             ErrorKind::Contended | ErrorKind::Full | ErrorKind::Unavailable => (
                 503,
                 "Service Unavailable",

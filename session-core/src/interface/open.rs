@@ -128,6 +128,13 @@ impl SessionInterface {
 }
 
 impl Verified {
+    /// Says that the head of the request was here at `arrived`, where cookies are verified later
+    /// than that: when a handler first asks for its session, say.
+    pub fn arrived_at(mut self, arrived: Timestamp) -> Self {
+        self.arrived = arrived;
+        self
+    }
+
     /// Opens the session: at once if no cookie is genuine or the session is [in
     /// memory](crate::RecallSessions), else by a future that asks the store.
     ///
