@@ -111,7 +111,7 @@ impl<'a, H: Harness> Run<'a, H> {
     }
 
     async fn step(&mut self, operation: u8, input: &mut Input<'_>) {
-        match operation % 24 {
+        match operation % 25 {
             0..=2 => {
                 let slot = usize::from(input.below(REQUESTS));
                 self.finish(slot).await;
@@ -221,6 +221,15 @@ impl<'a, H: Harness> Run<'a, H> {
                 let made = settle(session.update(&name, change).await);
                 let (saved, expected) = self.model.commit(request, Purpose::Update(key));
                 assert_eq!(made, (saved != Saved::Gone).then_some(expected).flatten(), "an update");
+            }
+            24 => {
+                let change = |before: Option<u32>| {
+                    before.map_or(1, |before| before.wrapping_add(1)).min(BOUND)
+                };
+                let made = settle(session.update(&name, change).await);
+                let (saved, expected) = self.model.commit(request, Purpose::UpdateUpTo(key));
+                let expected = (saved != Saved::Gone).then_some(expected).flatten();
+                assert_eq!(made, expected, "an update that may change nothing");
             }
             22 => {
                 let change = |before: Option<u32>| {

@@ -187,8 +187,11 @@ impl Model {
         let is_same = next.values == before.values;
         let renews = request.renew || matches!(purpose, Purpose::Bind(_) | Purpose::Unbind(_));
         let presents = is_finish && !renews && base.is_current && before.kept.is_some();
-        let is_edit =
-            matches!(purpose, Purpose::Update(_) | Purpose::TryUpdate(_) | Purpose::Take(_));
+        // Atomic means looked at, also where nothing is to be written.
+        let is_edit = matches!(
+            purpose,
+            Purpose::Update(_) | Purpose::UpdateUpTo(_) | Purpose::TryUpdate(_) | Purpose::Take(_)
+        );
         if is_same && !renews && !presents {
             if (is_edit || request.changes.removes()) && !is_fresh {
                 self.reload(request, base, purpose);

@@ -77,12 +77,14 @@ pub(super) enum Purpose {
     /// Only the value under this key stays.
     Unbind(u8),
     Update(u8),
+    /// An update that stops at a bound, where it changes nothing.
+    UpdateUpTo(u8),
     /// An update that refuses beyond a bound.
     TryUpdate(u8),
     Take(u8),
 }
 
-/// A number that is not exceeded by `TryUpdate`.
+/// A number that is not exceeded by `UpdateUpTo` and `TryUpdate`.
 pub(super) const BOUND: u32 = 2;
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -206,6 +208,11 @@ pub(super) fn edit(values: &mut Values, purpose: Purpose) -> (Option<u32>, bool)
     match purpose {
         Purpose::Update(key) => {
             let after = next(key);
+            values.insert(key, after);
+            (Some(after), false)
+        }
+        Purpose::UpdateUpTo(key) => {
+            let after = next(key).min(BOUND);
             values.insert(key, after);
             (Some(after), false)
         }
