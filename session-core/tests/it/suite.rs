@@ -250,6 +250,37 @@ fn what_is_one_step_for_one_manager_alone_passes_for_one() {
     }
 }
 
+/// Faults that only the check which is there for them sees: without it they would pass.
+const SEEN_BY_ONE: &[Fault] = &[
+    Fault::DeadlinesAreSigned,
+    Fault::DropsLaterFormats,
+    Fault::ReadsTheClockBeforeTheLock,
+    Fault::RemoveLeavesExpired,
+    Fault::ReturnsWhatIsOfAnother,
+    Fault::StopsAtDamage,
+    Fault::SweepsAThousandAndSaysItIsAll,
+    Fault::SweepsInDoubt,
+    Fault::TouchClampsToTheFirstDeadline,
+    Fault::TrustsACursor,
+    Fault::WritesOverDamage,
+];
+
+#[test]
+fn some_faults_are_seen_by_one_check_alone() {
+    for fault in SEEN_BY_ONE {
+        let seen: Vec<_> = conformance::all::<Faulty>()
+            .into_iter()
+            // The checks of the whole stack take long, and are there for what no other sees.
+            .filter(|check| check.group != "model" && !check.name.starts_with("overlapping"))
+            .filter(|check| !passes(*fault, *check))
+            .map(|check| name_of(&check))
+            .collect();
+        let expected: Vec<_> =
+            CULPRITS.iter().filter(|(_, of)| of == fault).map(|(name, _)| *name).collect();
+        assert_eq!(seen, expected, "{fault:?}");
+    }
+}
+
 #[test]
 fn every_fault_is_of_a_check_that_exists() {
     let checks: BTreeSet<String> = conformance::all::<Faulty>().iter().map(name_of).collect();

@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Cursor, ForgetSessions, ListSessions, Page, PrincipalTag, Probe, ProbeVersions, RecallSessions,
-    Record, Result, SessionId, SweepSessions, Swept, Watch, WatchChanges, WatchSessions,
+    Cursor, ErrorKind, ForgetSessions, ListSessions, Page, PrincipalTag, Probe, ProbeVersions,
+    RecallSessions, Record, Result, SessionId, SweepSessions, Swept, Watch, WatchChanges,
+    WatchSessions,
 };
 
 use super::{
@@ -38,7 +39,10 @@ impl SweepSessions for FaultyManager {
         }
         if self.has(Fault::StopsAtDamage) {
             let planted: Vec<_> = locked(&self.store.planted).keys().copied().collect();
-            planted.iter().try_for_each(|id| self.readable(id))?;
+            let damage = planted.iter().find_map(|id| self.readable(id).err());
+            if let Some(error) = damage.filter(|error| error.kind() == ErrorKind::Corrupt) {
+                return Err(error);
+            }
         }
         let mut swept = Swept::default();
         let mut records = self.records();

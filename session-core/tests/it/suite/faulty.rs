@@ -216,7 +216,8 @@ impl SessionManager for FaultyManager {
         let _turn = self.turn().await;
         if self.has(Fault::ReturnsWhatIsOfAnother)
             && let Some(bytes) = locked(&self.store.planted).get(id)
-            && let Some(Ok(of)) = bytes[16..].first_chunk().map(|of| SessionId::from_bytes(*of))
+            && let Some(Ok(of)) =
+                bytes.get(16..).and_then(<[u8]>::first_chunk).map(|of| SessionId::from_bytes(*of))
         {
             return Ok(Some(Arc::new(Record::from_bytes(&of, bytes.clone().into())?)));
         }
