@@ -54,6 +54,8 @@ impl Store {
         command.arg(self.names.record(id));
         let bytes = match self.read(route, id, command).await? {
             Value::Nil => return Ok(None),
+            // An empty value is none, as it is for the scripts.
+            Value::BulkString(bytes) if bytes.is_empty() => return Ok(None),
             Value::BulkString(bytes) => Bytes::from(bytes),
             _ => return Err(error::unexpected()),
         };
