@@ -14,8 +14,8 @@ use std::{
 };
 
 use session_core::{
-    Clock, ManualClock, Timestamp,
-    conformance::{DurableHarness, FeedHarness, Harness},
+    Clock, ManualClock, SessionId, Timestamp,
+    conformance::{ClockHarness, DamageHarness, DurableHarness, FeedHarness, Harness},
 };
 use session_redis::{RedisConfig, RedisSessionManager};
 
@@ -129,11 +129,26 @@ impl<S: Servers> DurableHarness for Redis<S> {
     }
 }
 
+impl<S: Servers> ClockHarness for Redis<S> {
+    fn reopen_with_clock(&self, clock: Arc<dyn Clock>) -> Self::Manager {
+        let config = self.config.clone().clock(clock);
+        block_on(RedisSessionManager::with_config(&config)).expect("another manager")
+    }
+}
+
+impl DamageHarness for Redis<One> {
+    fn plant(&self, id: &SessionId, bytes: &[u8]) {
+        let key = format!("{}s:{}", self.prefix, id.encode(&mut [0; SessionId::TEXT_BYTES]));
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(bytes).arg("KEEPTTL").exec(&mut SERVER.connect()).expect("SET");
+    }
+}
+
 mod one {
     use super::*;
 
     session_core::conformance_tests!(
-        Redis<One>; base, list, probe, watch, shared, durable, overlap, model
+        Redis<One>; base, list, probe, watch, shared, durable, damaged, clocks, overlap, model
     );
 }
 
@@ -142,6 +157,6 @@ mod cluster {
 
     // Overlap of two processes is in `shared`; of one, it is the same code as on one server.
     session_core::conformance_tests!(
-        Redis<Three>; base, list, probe, watch, shared, durable, model
+        Redis<Three>; base, list, probe, watch, shared, durable, clocks, model
     );
 }
