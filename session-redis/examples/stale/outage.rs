@@ -28,8 +28,8 @@ fn cached(manager: RedisSessionManager) -> CachingSessionManager {
     CachingSessionManager::new(manager, Coherence::Watching).expect("a cache")
 }
 
-/// A master and one of three Sentinels freeze together: when each of the workers has an answer again,
-/// and when the cache is used again, after the replica took over.
+/// A master and one of three Sentinels freeze together: when each of the workers has an answer
+/// again, and when the cache is used again, after the replica took over.
 #[expect(clippy::print_stdout, reason = "a program that is started by hand shows what it saw")]
 pub(crate) fn machine() -> ExitCode {
     let args = ["--repl-diskless-sync-delay", "0"];

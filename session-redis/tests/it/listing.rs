@@ -220,6 +220,31 @@ fn a_touch_brings_back_an_entry_that_a_failover_lost() {
 }
 
 #[test]
+fn a_list_costs_as_much_for_each_session_however_many_there_are() {
+    let server = Server::start(&[]);
+    let manager = manager(&server);
+    let mut cost = Vec::new();
+    for (tag, sessions) in [(ALICE, 200), (BOB, 2_000)] {
+        for _ in 0..sessions {
+            create(&manager, &tagged(new_id(), 1, tag, b"v"));
+        }
+        commands(&server);
+        let (mut found, mut cursor) = (0, None::<Cursor>);
+        loop {
+            let page = block_on(manager.by_principal(&tag, cursor.as_ref(), 100)).unwrap();
+            found += page.ids.len();
+            let Some(next) = page.next else { break };
+            cursor = Some(next);
+        }
+        assert_eq!(found, sessions);
+        let asked: u64 = commands(&server).into_iter().map(|(_, calls)| calls).sum();
+        cost.push((asked, u64::try_from(sessions).expect("a number")));
+    }
+    let [(few, of_few), (many, of_many)] = cost[..] else { panic!("two lists") };
+    assert!(2 * many * of_few <= 3 * few * of_many, "{few} and {many} commands");
+}
+
+#[test]
 fn a_scan_passes_over_what_is_not_ours_in_pages_that_end() {
     let server = Server::start(&[]);
     let manager = manager(&server);
