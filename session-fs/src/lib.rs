@@ -49,11 +49,12 @@
 //! Files are opened with `O_NOATIME` where the system allows it (their owner, or root): they are
 //! dated ahead, to the end of their session, and `relatime` would write the inode at every read.
 //!
-//! Whether such a write would wait is not asked: ext4 cannot tell (`RWF_NOWAIT` is for its reads
-//! alone). It waits while the file system is frozen, or its journal full, or when the system slows
-//! down whoever writes; the thread it is polled on then waits with it. Beside a writer that kept
-//! the disk busy, small puts held their threads about as long as gets, which never wait for the
-//! disk: `cargo run --release -p session-fs --example tail` tells how long on a machine of yours.
+//! Whether such a write would wait cannot be asked: ext4 does not tell (`RWF_NOWAIT` is for its
+//! reads alone). It waits while the file system is frozen, or its journal full, or when the system
+//! slows down whoever writes. Each write therefore says when it began, and while one takes longer
+//! than a millisecond, and for ten seconds after, all others hop: what is stuck holds up the threads
+//! that began to write in that first millisecond. `cargo run --release -p session-fs --example tail`
+//! tells how long small puts hold their threads on a machine of yours.
 //!
 //! A probe of a file that was read before looks at its name, which the kernel has in memory unless
 //! memory is very short.
@@ -83,6 +84,7 @@ mod names;
 mod native;
 mod progress;
 mod slots;
+mod stalls;
 mod store;
 mod stripes;
 mod sweeper;

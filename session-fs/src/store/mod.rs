@@ -25,7 +25,7 @@ use session_core::{Clock, Result};
 pub(crate) use self::sweep::Pass;
 use crate::{
     FsConfig, config::Sharing, error::During, folder::Folder, native::NativeSyscalls,
-    stripes::Stripes, syscalls::Syscalls,
+    stalls::Stalls, stripes::Stripes, syscalls::Syscalls,
 };
 
 /// Sessions in a folder.
@@ -34,6 +34,7 @@ pub(crate) struct Store<C = NativeSyscalls> {
     clock: Arc<dyn Clock>,
     lock_timeout: Duration,
     stripes: Arc<Stripes>,
+    stalls: Stalls,
     guard: sweep::Guard,
     /// Whether a sweep was done with the whole folder.
     looked_into_all: AtomicBool,
@@ -55,6 +56,7 @@ impl<C: Syscalls> Store<C> {
             clock: config.clock.clone(),
             lock_timeout: config.lock_timeout,
             stripes,
+            stalls: Stalls::new(),
             guard: sweep::Guard::default(),
             looked_into_all: AtomicBool::new(false),
             seen: seen::Seen::new(),

@@ -35,6 +35,7 @@ impl<C: Syscalls> Store<C> {
         if wait == WaitMode::Inline && waits {
             return Err(TryError::WouldBlock);
         }
+        let _writing = self.stalls.begin(wait)?;
         let id = new.id();
         loop {
             let locked = self.lock(id, how, wait).map_err(|error| self.explain(error))?;
@@ -78,6 +79,7 @@ impl<C: Syscalls> Store<C> {
         expires_at: Timestamp,
         wait: WaitMode,
     ) -> Try<Outcome> {
+        let _writing = self.stalls.begin(wait)?;
         let Some(locked) = self.lock(id, Open::Write, wait)? else { return Ok(Outcome::Gone) };
         let mut buffer = Buffer::new();
         let (old, view) = match self.held(id, &locked, &mut buffer, wait)? {

@@ -7,7 +7,10 @@ use super::{
     records::{new_id, record, tagged},
     shim::{Fate, Shim},
 };
-use crate::{Durability, error::TryError, names::Shard, store::Store, syscalls::WaitMode};
+use crate::{
+    Durability, error::TryError, names::Shard, native::NativeSyscalls, store::Store,
+    syscalls::WaitMode,
+};
 
 fn names(bench: &Bench) -> Vec<&'static str> {
     bench.shim.end().iter().map(|made| made.name).collect()
@@ -62,7 +65,7 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
 
     let folder = tempfile::tempdir().expect("a folder for the test");
     let config = crate::FsConfig::new(folder.path());
-    let store = Store::open(&config, crate::native::NativeSyscalls::NATIVE).expect("a store");
+    let store = Store::open(&config, NativeSyscalls::NATIVE).expect("a store");
     let id = new_id();
     let small = record(id, 1, Timestamp::MAX, b"value");
     let put = store.put(&small, Expect::Absent, WaitMode::Blocking).map_err(TryError::into_error);
@@ -72,6 +75,8 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
     let mut byte = [0];
     let can_tell = preadv2(&layout, &mut [IoSliceMut::new(&mut byte)], 0, ReadWriteFlags::NOWAIT);
     let inline = WaitMode::Inline;
+    // A write that took long, on a busy machine, makes a store cautious for a while.
+    let fresh = || Store::open(&config, NativeSyscalls::NATIVE).expect("a store");
     if can_tell == Err(Errno::OPNOTSUPP) {
         assert!(
             matches!(store.get(&id, inline), Err(TryError::WouldBlock)),
@@ -82,8 +87,8 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
     assert!(store.get(&id, inline).is_ok_and(|found| found.is_some()));
     let over = |version| Expect::Version(Version::new(version));
     let next = record(id, 2, Timestamp::MAX, b"next");
-    assert!(store.put(&next, over(1), inline).is_ok());
-    assert!(store.touch(&id, Version::new(2), Timestamp::MAX, inline).is_ok());
+    assert!(fresh().put(&next, over(1), inline).is_ok());
+    assert!(fresh().touch(&id, Version::new(2), Timestamp::MAX, inline).is_ok());
 
     let large = record(id, 3, Timestamp::MAX, &vec![1; 50_000]);
     assert!(
@@ -95,7 +100,7 @@ fn a_warm_session_is_read_and_changed_without_a_hop() {
     assert_eq!(found.to_bytes(), large.to_bytes());
     let again = record(id, 4, Timestamp::MAX, &vec![2; 50_000]);
     assert!(matches!(store.put(&again, over(3), inline), Err(TryError::WouldBlock)), "many pages");
-    assert!(store.touch(&id, Version::new(3), Timestamp::MAX, inline).is_ok(), "a few bytes");
+    assert!(fresh().touch(&id, Version::new(3), Timestamp::MAX, inline).is_ok(), "a few bytes");
 
     let huge = record(id, 4, Timestamp::MAX, &vec![3; 200_000]);
     assert!(store.put(&huge, over(3), WaitMode::Blocking).is_ok());
@@ -194,4 +199,46 @@ fn a_listing_in_pages_reads_its_folder_once() {
     }
     let lists = names(&bench).into_iter().filter(|name| *name == "list").count();
     assert_eq!((pages, lists), (14, 1));
+}
+
+/// Of a write that waits no call tells beforehand.
+#[test]
+fn while_a_write_is_stuck_the_others_hop() {
+    let bench = Bench::new(Durability::Buffered);
+    let ids: Vec<_> = (0..2).map(|_| new_id()).collect();
+    for id in &ids {
+        let made = record(*id, 1, Timestamp::MAX, b"value");
+        assert!(bench.good.put(&made, Expect::Absent, WaitMode::Blocking).is_ok());
+    }
+    let touch = |id, wait| bench.bad.touch(id, Version::FIRST, Timestamp::MAX, wait);
+    let (thaw, frozen) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = std::sync::mpsc::channel::<()>();
+    let frozen = std::sync::Mutex::new((frozen, begin));
+    bench.shim.begin(Fate::Warm);
+    bench.shim.slow_writes(move || {
+        let (frozen, begin) = &*frozen.lock().expect("no panic while locked");
+        let _ = begin.send(());
+        let _ = frozen.recv();
+    });
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| touch(&ids[0], WaitMode::Inline).is_ok());
+        begun.recv().expect("it writes");
+        bench.shim.slow_writes(|| {});
+        // In the first millisecond the others write where they are; this waits until it is over.
+        while touch(&ids[1], WaitMode::Inline).is_ok() {
+            std::thread::yield_now();
+        }
+        assert!(matches!(touch(&ids[1], WaitMode::Inline), Err(TryError::WouldBlock)));
+        let next = record(ids[1], 2, Timestamp::MAX, b"next");
+        let over = Expect::Version(Version::FIRST);
+        assert!(matches!(bench.bad.put(&next, over, WaitMode::Inline), Err(TryError::WouldBlock)));
+        assert!(bench.bad.get(&ids[1], WaitMode::Inline).is_ok_and(|found| found.is_some()));
+        assert!(touch(&ids[1], WaitMode::Blocking).is_ok());
+        drop(thaw);
+        assert!(stuck.join().expect("an answer"));
+        assert!(
+            matches!(touch(&ids[1], WaitMode::Inline), Err(TryError::WouldBlock)),
+            "for a while"
+        );
+    });
 }

@@ -32,6 +32,8 @@ pub(super) enum Fate {
     Trickle,
     /// No call answers from memory: an old system, or a cold cache.
     Cold,
+    /// Every call answers from memory.
+    Warm,
 }
 
 /// A call that was made.
@@ -90,6 +92,7 @@ struct State {
     made: Vec<Made>,
     observer: Option<Observer>,
     gate: Option<Gate>,
+    write_gate: Option<Gate>,
     now: Option<Moment>,
     kind: Option<FileSystem>,
     files_left: Option<u64>,
@@ -123,6 +126,11 @@ impl Shim {
         self.state().files_left = Some(count);
     }
 
+    /// Calls `gate` within each write to come, as a file system that is frozen.
+    pub(super) fn slow_writes(&self, gate: impl Fn() + Send + Sync + 'static) {
+        self.state().write_gate = Some(Arc::new(gate));
+    }
+
     /// Calls `gate` within each sync of a folder to come, as a disk that takes its time.
     pub(super) fn slow_folder_syncs(&self, gate: impl Fn() + Send + Sync + 'static) {
         self.state().gate = Some(Arc::new(gate));
@@ -141,6 +149,10 @@ impl Shim {
     /// What was called so far.
     pub(super) fn made(&self) -> Vec<Made> {
         self.state().made.clone()
+    }
+
+    fn warm(&self, wait: WaitMode) -> WaitMode {
+        if self.state().fate == Fate::Warm { WaitMode::Blocking } else { wait }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -245,6 +257,7 @@ impl Syscalls for Shim {
             Open::Folder => "open folder",
         };
         let cold = self.state().fate == Fate::Cold && wait == WaitMode::Inline;
+        let wait = self.warm(wait);
         self.call(name, || {
             if cold {
                 return Err(Errno::AGAIN);
@@ -268,6 +281,7 @@ impl Syscalls for Shim {
         at: u64,
         wait: WaitMode,
     ) -> Result<usize, Errno> {
+        let wait = self.warm(wait);
         self.call("read", || quiet(NativeSyscalls::NATIVE.read(file, buffer, at, wait)))
     }
 
@@ -278,7 +292,11 @@ impl Syscalls for Shim {
             Fate::Trickle => &bytes[..1],
             _ => bytes,
         };
+        let gate = self.state().write_gate.clone();
         self.call("write", || {
+            if let Some(gate) = gate {
+                gate();
+            }
             let mut done = 0;
             while done < bytes.len() {
                 done += NativeSyscalls::NATIVE.write(file, &bytes[done..], at + done as u64)?;
