@@ -52,9 +52,9 @@
 //! Whether such a write would wait cannot be asked: ext4 does not tell (`RWF_NOWAIT` is for its
 //! reads alone). It waits while the file system is frozen, or its journal full, or when the system
 //! slows down whoever writes. Each write therefore says when it began, and while one takes longer
-//! than a millisecond, and for ten seconds after, all others hop: what is stuck holds up the threads
-//! that began to write in that first millisecond. `cargo run --release -p session-fs --example tail`
-//! tells how long small puts hold their threads on a machine of yours.
+//! than a millisecond, and for ten seconds after, all others hop: what is stuck holds up the
+//! threads that began to write in that first millisecond. `cargo run --release -p session-fs
+//! --example tail` tells how long small puts hold their threads on a machine of yours.
 //!
 //! A probe of a file that was read before looks at its name, which the kernel has in memory unless
 //! memory is very short.

@@ -28,6 +28,7 @@ usage: cargo xtask COMMAND
   bench [--quick] CRATE..        run the benchmarks of crates and print their medians as a table
   crash [--rounds N]             kill writers of session-fs again and again, and look for damage
   hammer [--seconds N]           many processes on one folder of session-fs, and a checker
+  platforms [NAME..]             session-fs on real mounts, as other users, on failing disks; as root
   fuzz [--seconds N] [TARGET..]  search for inputs that crash a parser
   peers                          ask other session libraries the same, and print a table";
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Some("bench") => programs::bench(&args),
         Some("crash") => programs::crash(&args),
         Some("hammer") => programs::hammer(&args),
+        Some("platforms") => programs::platforms(&args),
         Some("fuzz") => programs::fuzz(&args),
         Some("peers") => programs::peers(&args),
         Some("help" | "--help" | "-h") => {

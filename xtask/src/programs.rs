@@ -1,5 +1,5 @@
 //! Programs of the workspace that take the place of this one: `demo`, `crash`, `hammer`, `peers`,
-//! `fuzz` and `bench`.
+//! `platforms`, `fuzz` and `bench`.
 
 use std::process::Command;
 
@@ -21,6 +21,11 @@ pub(crate) fn crash(flags: &[String]) -> Result<(), String> {
 /// Lets many processes work on one folder of session-fs and checks every answer.
 pub(crate) fn hammer(flags: &[String]) -> Result<(), String> {
     run("--package session-fs --example hammer --", &or(flags, ["--seconds", "60"]))
+}
+
+/// Uses session-fs on real mounts and as other users.
+pub(crate) fn platforms(flags: &[String]) -> Result<(), String> {
+    run("--package platforms --", flags)
 }
 
 /// Asks this project and its peers what becomes of overlapping requests. The peers are a workspace

@@ -37,15 +37,14 @@ struct Linux {
     without_access_times: bool,
 }
 
+impl Linux {
+    const NONE: Self = Self { open_cached: false, read_cached: false, without_access_times: false };
+}
+
 impl NativeSyscalls {
-    /// With all it can do.
-    pub(crate) const NATIVE: Self = Self {
-        linux: if cfg!(target_os = "linux") {
-            Some(Linux { open_cached: true, read_cached: true, without_access_times: true })
-        } else {
-            None
-        },
-    };
+    /// The optional calls are made once they were [tried](Syscalls::try_optional).
+    pub(crate) const NATIVE: Self =
+        Self { linux: if cfg!(target_os = "linux") { Some(Linux::NONE) } else { None } };
 
     /// As any other Unix: every call that may wait does.
     #[cfg(test)]
@@ -278,9 +277,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder for the test");
         File::create(folder.path().join("file")).expect("a file");
         let root = File::open(folder.path()).expect("the folder");
+        let mut sys = NativeSyscalls::NATIVE;
+        sys.try_optional(root.as_fd(), "file");
         for wait in [WaitMode::Inline, WaitMode::Blocking] {
             for how in [Open::Read, Open::Write] {
-                let file = NativeSyscalls::NATIVE.open(root.as_fd(), "file", how, wait);
+                let file = sys.open(root.as_fd(), "file", how, wait);
                 let flags = fcntl_getfl(file.expect("it is ours")).expect("flags");
                 assert!(flags.contains(OFlags::NOATIME), "{how:?}, {wait:?}");
             }

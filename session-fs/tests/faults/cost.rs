@@ -212,17 +212,17 @@ fn while_a_write_is_stuck_the_others_hop() {
     }
     let touch = |id, wait| bench.bad.touch(id, Version::FIRST, Timestamp::MAX, wait);
     let (thaw, frozen) = std::sync::mpsc::channel::<()>();
-    let (begin, begun) = std::sync::mpsc::channel::<()>();
-    let frozen = std::sync::Mutex::new((frozen, begin));
+    let (starts, has_started) = std::sync::mpsc::channel::<()>();
+    let frozen = std::sync::Mutex::new((frozen, starts));
     bench.shim.begin(Fate::Warm);
     bench.shim.slow_writes(move || {
-        let (frozen, begin) = &*frozen.lock().expect("no panic while locked");
-        let _ = begin.send(());
+        let (frozen, starts) = &*frozen.lock().expect("no panic while locked");
+        let _ = starts.send(());
         let _ = frozen.recv();
     });
     std::thread::scope(|scope| {
         let stuck = scope.spawn(|| touch(&ids[0], WaitMode::Inline).is_ok());
-        begun.recv().expect("it writes");
+        has_started.recv().expect("it writes");
         bench.shim.slow_writes(|| {});
         // In the first millisecond the others write where they are; this waits until it is over.
         while touch(&ids[1], WaitMode::Inline).is_ok() {
