@@ -1,13 +1,16 @@
 //! `SessionInterface`: opens, saves, renews and revokes sessions. The policy; no I/O of its own.
 
 mod builder;
+mod candidates;
 mod endings;
 mod hints;
+mod info;
 mod look;
 mod open;
 mod policy;
 mod principals;
 mod store;
+mod tally;
 
 use std::{fmt, sync::Arc};
 
@@ -15,9 +18,9 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     builder::SessionInterfaceBuilder,
+    info::{SessionHandle, SessionInfo},
     open::{Opening, Verified},
     policy::MaxSessions,
-    principals::{SessionHandle, SessionInfo},
 };
 pub(crate) use self::{
     endings::Endings,

@@ -16,7 +16,9 @@ pub enum MaxSessions {
     /// The login is refused with [`ErrorKind::TooManySessions`](crate::ErrorKind::TooManySessions).
     Refuse(usize),
     /// The oldest sessions are ended, by the times of their logins. None is ended by an older one:
-    /// of logins at the same moment more may stay than are allowed, until the next.
+    /// of logins at the same moment more may stay than are allowed, until the next. One login looks
+    /// at a hundred sessions beyond the limit at most: a principal who has more, since there was
+    /// no limit before, loses the others by the next logins.
     EndOldest(usize),
 }
 

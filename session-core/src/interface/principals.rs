@@ -1,114 +1,41 @@
-//! Sessions of a principal: binding, listing, revoking.
+//! Sessions of a principal: listing, revoking.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::collections::HashMap;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest, Sha256};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::{Look, SessionInterface, Shared};
+use super::{
+    Look, SessionHandle, SessionInfo, SessionInterface, Shared,
+    candidates::{Candidates, Opened, Owner, PAGE},
+    tally::Tally,
+};
 use crate::{
-    Event, PrincipalTag, Record, Removal, Result, SessionId, Timestamp,
-    record::Contents,
+    Error, ErrorKind, Event, Reason, Removal, Result, SessionId,
     session::{MAX_CONFLICTS, contended},
 };
 
-/// Ids fetched with one call.
-const PAGE: usize = 100;
-/// Lists of a principal's sessions are gone through again until one finds nothing left to revoke.
+/// Calls for single sessions that are under way at a time.
+const AT_ONCE: usize = 32;
+/// A principal's sessions are revoked again until a pass finds none.
 const MAX_PASSES: usize = 10;
-
-/// Names a session in lists: to be shown, sent and put into URLs.
-///
-/// Derived from the sid by a one-way function: it is no cookie, no part of one, and no file or key
-/// name (CVE-2020-5224 is about one that was). Revoking by it needs the principal it belongs to.
-///
-/// # Form and units
-///
-/// 22 characters of `[0-9a-zA-Z_-]`.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct SessionHandle([u8; 16]);
-
-impl SessionHandle {
-    pub(crate) fn of(id: &SessionId) -> Self {
-        let hash = Sha256::new()
-            .chain_update(b"session-core v1 handle")
-            .chain_update(id.as_bytes())
-            .finalize();
-        let mut handle = [0; 16];
-        handle.copy_from_slice(&hash[..16]);
-        Self(handle)
-    }
-
-    /// Reads what `Display` wrote; anything else is `None`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        Some(Self(bytes.try_into().ok()?))
-    }
-}
-
-impl fmt::Display for SessionHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
-
-impl Serialize for SessionHandle {
-    /// As `Display` writes it.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SessionHandle {
-    /// As [`parse`](Self::parse) reads it: from a path or a form, say.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("this is no handle of a session"))
-    }
-}
-
-/// One session in its owner's list. Serialised for the owner to see: it names nothing that logs in.
-#[derive(Clone, Serialize)]
-#[non_exhaustive]
-pub struct SessionInfo {
-    /// What to revoke it by.
-    pub handle: SessionHandle,
-    /// When it was first stored.
-    pub created_at: Timestamp,
-    /// When it was last used, to within a tenth of the idle timeout.
-    pub last_seen_at: Timestamp,
-    /// When its principal was bound last.
-    pub authenticated_at: Option<Timestamp>,
-    /// When it ends if it is not used again.
-    pub expires_at: Timestamp,
-    /// When it ends, however busy it is.
-    pub deadline: Timestamp,
-    /// Whether it has the longer lifetime.
-    pub permanent: bool,
-    /// What the application called it.
-    pub label: Option<Arc<str>>,
-}
-
-impl fmt::Debug for SessionInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionInfo").field("handle", &self.handle).finish_non_exhaustive()
-    }
-}
 
 impl SessionInterface {
     /// All live sessions of `principal`, in no order.
     ///
     /// Complete: a session that is live for the whole duration of the call is in it; and exact:
-    /// each was looked at.
+    /// each was looked at in the store itself, past every cache. Sessions whose key is not in the
+    /// ring of this server, or whose format is of a later release, cannot be read and are not in
+    /// it: see [`KeyRing`](crate::KeyRing) for the order of a rotation.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`]: the manager cannot list. Else those of the store.
+    /// [`ErrorKind::Config`]: the manager cannot list. [`ErrorKind::Contended`]: sessions were
+    /// sealed under other keys faster than they could be listed; try again. Else those of the
+    /// store.
     pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SessionInfo>> {
         let shared = self.shared();
         let now = shared.now();
-        let found = shared.of_principal(principal).await?;
+        let found = shared.of_principal(principal, usize::MAX).await?;
         Ok(found
             .into_iter()
             .map(|(record, contents)| SessionInfo {
@@ -128,124 +55,175 @@ impl SessionInterface {
     /// name, whoever else does.
     ///
     /// When this has returned, nothing brings the session back.
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions_of`](Self::sessions_of); the session may then still be alive.
     pub async fn revoke(&self, principal: &str, handle: &SessionHandle) -> Result<bool> {
         let shared = self.shared();
-        for (record, _) in shared.of_principal(principal).await? {
-            if SessionHandle::of(record.id()) == *handle {
-                return shared.revoke(record.id(), principal).await;
+        let mut candidates = Candidates::of(shared, principal);
+        while let Some(ids) = candidates.next().await? {
+            if let Some(id) = ids.iter().find(|id| SessionHandle::of(id) == *handle) {
+                return shared.revoke(id, &candidates.owner).await;
             }
         }
         Ok(false)
     }
 
-    /// Ends all sessions of `principal`, but the one called `except`; tells how many.
+    /// Ends all sessions of `principal`, but the one called `except`, and returns how many.
     ///
     /// For a changed password (with the session it was changed in as `except`) and for a closed
     /// account. A login that is stored while this runs may remain: change the password first.
+    /// So may one that is sealed under a key this server does not have: see
+    /// [`KeyRing`](crate::KeyRing).
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions_of`](Self::sessions_of). [`ErrorKind::Unavailable`] if a session is found that
+    /// this server cannot read: call it on one that can. [`ErrorKind::Contended`] if sessions were
+    /// still found after ten passes: something logs in all the time. A session that cannot be ended
+    /// keeps none of the others alive; the error comes at the end, with how many were ended and how
+    /// many were not. Calling it again is right.
     ///
     /// # Source
     ///
     /// OWASP ASVS 5.0, 7.4.2 and 7.4.3.
     pub async fn revoke_all(&self, principal: &str, except: Option<&SessionHandle>) -> Result<u64> {
         let shared = self.shared();
-        let mut revoked = 0;
+        let mut tally = Tally::default();
         for _ in 0..MAX_PASSES {
-            let mut found = false;
-            for (record, _) in shared.of_principal(principal).await? {
-                if except != Some(&SessionHandle::of(record.id())) {
-                    found = true;
-                    revoked += u64::from(shared.revoke(record.id(), principal).await?);
+            let before = tally.ended;
+            let mut candidates = Candidates::of(shared, principal);
+            loop {
+                let ids = match candidates.next().await {
+                    Ok(Some(ids)) => ids,
+                    Ok(None) => break,
+                    Err(error) => return tally.cut_short(error),
+                };
+                let owner = &candidates.owner;
+                let meant = ids.into_iter().filter(|id| except != Some(&SessionHandle::of(id)));
+                let mut answers = stream::iter(meant)
+                    .map(|id| async move { shared.revoke(&id, owner).await })
+                    .buffer_unordered(AT_ONCE);
+                while let Some(answer) = answers.next().await {
+                    tally.count(answer);
                 }
             }
-            if !found {
-                break;
+            if tally.first_error.is_some() || tally.ended == before {
+                return tally.finish();
             }
         }
-        Ok(revoked)
+        tally.cut_short(Error::new(
+            ErrorKind::Contended,
+            "core",
+            "the principal logs in faster than sessions are ended: stop the logins, then try again",
+        ))
     }
 
-    /// Ends every session in the store, of principals and of unknown visitors; tells how many.
+    /// Ends every session in the store, of principals and of unknown visitors, and returns how
+    /// many.
+    ///
+    /// No record is read, so a session ends whatever its key, its format or its state is. A session
+    /// that begins while this runs may remain.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`]: the manager cannot list. A session that cannot be removed keeps none
+    /// of the others alive: the error of the first comes at the end, with how many were ended and
+    /// how many were not.
     ///
     /// # Source
     ///
     /// OWASP ASVS 5.0, 7.4.5.
     pub async fn revoke_everyone(&self) -> Result<u64> {
         let shared = self.shared();
-        let mut revoked = 0;
+        let mut tally = Tally::default();
         let mut cursor = None;
         loop {
-            let page = shared.store.scan(cursor.as_ref(), PAGE).await?;
-            for id in page.ids {
-                if shared.store.remove(&id, None).await? == Removal::Removed {
-                    shared.events.tell(Event::Revoked, Some(&id));
-                    revoked += 1;
-                }
+            let page = match shared.store.scan(cursor.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => return tally.cut_short(error),
+            };
+            let mut answers = stream::iter(page.ids)
+                .map(|id| async move {
+                    let removal = shared.store.remove(&id, None).await;
+                    shared.revoked(&id, removal)
+                })
+                .buffer_unordered(AT_ONCE);
+            while let Some(answer) = answers.next().await {
+                tally.count(answer);
             }
-            let Some(next) = page.next else { return Ok(revoked) };
+            let Some(next) = page.next else { return tally.finish() };
             cursor = Some(next);
         }
     }
 }
 
 impl Shared {
-    /// The live sessions of `principal`, found under the tags of all keys and looked at one by one.
-    pub(crate) async fn of_principal(
+    /// The live sessions of `principal`, each looked at in the store; no more of them once there
+    /// are `enough`.
+    pub(crate) async fn of_principal(&self, principal: &str, enough: usize) -> Result<Vec<Opened>> {
+        let mut candidates = Candidates::of(self, principal);
+        // By ids: when keys are replaced meanwhile, what was looked at is looked at again.
+        let mut found = HashMap::new();
+        while let Some(ids) = candidates.next().await? {
+            let mut looks = stream::iter(ids)
+                .map(|id| async move { self.look_past_caches(&id).await })
+                .buffer_unordered(AT_ONCE);
+            while let Some(look) = looks.try_next().await? {
+                if let Look::Live(record, contents) = look
+                    && candidates.owner.owns(&record, &contents)
+                {
+                    found.insert(*record.id(), (record, contents));
+                }
+                if found.len() >= enough {
+                    return Ok(found.into_values().collect());
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Ends those of the sessions under `ids` that are of `principal`. What fails is reported by
+    /// the events.
+    pub(crate) async fn revoke_some(
         &self,
+        ids: impl Iterator<Item = SessionId> + Send,
         principal: &str,
-    ) -> Result<Vec<(Arc<Record>, Arc<Contents>)>> {
-        let tags: Vec<PrincipalTag> = self.keys.load().principal_tags(principal).collect();
-        let mut ids = HashSet::new();
-        for tag in &tags {
-            let mut cursor = None;
-            loop {
-                let page = self.store.by_principal(tag, cursor.as_ref(), PAGE).await?;
-                ids.extend(page.ids);
-                let Some(next) = page.next else { break };
-                cursor = Some(next);
-            }
-        }
-        let mut found = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Look::Live(record, contents) = self.look_past_caches(&id).await?
-                && contents.principal.as_deref() == Some(principal)
-                && record.principal_tag().is_some_and(|tag| tags.contains(&tag))
-            {
-                found.push((record, contents));
-            }
-        }
-        Ok(found)
+    ) {
+        let owner = &Owner::of(&self.keys.load(), principal);
+        stream::iter(ids)
+            .map(|id| async move { self.revoke(&id, owner).await })
+            .buffer_unordered(AT_ONCE)
+            .for_each(|_| std::future::ready(()))
+            .await;
     }
 
-    pub(crate) async fn revoke(&self, id: &SessionId, principal: &str) -> Result<bool> {
-        let is_meant = |contents: &Contents| contents.principal.as_deref() == Some(principal);
-        let revoked = self.remove_if(id, is_meant).await?;
-        if revoked {
-            self.events.tell(Event::Revoked, Some(id));
-        }
-        Ok(revoked)
-    }
-
-    /// Removes the session under `id` as long as `is_meant` says so of its newest contents.
-    async fn remove_if(
-        &self,
-        id: &SessionId,
-        is_meant: impl Fn(&Contents) -> bool,
-    ) -> Result<bool> {
+    /// Ends the session under `id` if it is one of `owner`.
+    async fn revoke(&self, id: &SessionId, owner: &Owner<'_>) -> Result<bool> {
         for _ in 0..MAX_CONFLICTS {
-            let (record, contents) = match self.look_past_caches(id).await? {
-                Look::Live(record, contents) => (record, contents),
-                Look::Nothing | Look::Unreadable(_) => return Ok(false),
+            let record = match self.look_past_caches(id).await? {
+                Look::Live(record, contents) if owner.owns(&record, &contents) => record,
+                // Another server may read it, and let its visitor in.
+                Look::Unreadable(Reason::UnknownKey | Reason::Unsupported) => {
+                    return Err(self.unreadable(id));
+                }
+                Look::Live(..) | Look::Nothing | Look::Unreadable(_) => return Ok(false),
             };
-            if !is_meant(&contents) {
-                return Ok(false);
-            }
-            match self.store.remove(id, Some(record.version())).await {
-                Ok(Removal::Removed) => return Ok(true),
-                Ok(Removal::Gone) => return Ok(false),
-                Ok(Removal::Conflict) => {}
-                Err(error) => return Err(self.failed(error, id)),
+            let removal = self.store.remove(id, Some(record.version())).await;
+            if !matches!(removal, Ok(Removal::Conflict)) {
+                return self.revoked(id, removal);
             }
         }
         Err(self.failed(contended(), id))
+    }
+
+    /// Whether the session under `id` was ended by a removal that was answered so.
+    fn revoked(&self, id: &SessionId, removal: Result<Removal>) -> Result<bool> {
+        let ended = removal.map_err(|error| self.failed(error, id))? == Removal::Removed;
+        if ended {
+            self.events.tell(Event::Revoked, Some(id));
+        }
+        Ok(ended)
     }
 }

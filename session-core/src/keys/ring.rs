@@ -21,11 +21,21 @@ use crate::{
 ///
 /// # Rotating a key
 ///
-/// 1. Give every server the new key as [`upcoming`](Self::upcoming).
+/// 1. Give every server and every tool the new key as [`upcoming`](Self::upcoming), before any of
+///    them signs with it.
 /// 2. When all have it, make it current everywhere and the old one [`retired`](Self::retired).
 ///    Servers may be one step apart: neither undoes what the other did.
 /// 3. After the longest lifetime of a session, or when you want the sessions nobody used since to
 ///    end, take the old key out: what it signed is then unknown.
+///
+/// A server finds the sessions of a user under the keys of its own ring only.
+/// [`sessions_of`](crate::SessionInterface::sessions_of),
+/// [`revoke_all`](crate::SessionInterface::revoke_all) and the limit on sessions miss those that
+/// are sealed under a key it does not have: at a server without the first step, what a server with
+/// the second has sealed; at a server with the third, what is still in use at one without. So no
+/// server may be two steps ahead of another, and while the third is under way, revoke at a server
+/// that still has the old key.
+/// [`revoke_everyone`](crate::SessionInterface::revoke_everyone) needs no key.
 ///
 /// A ring can be replaced in a running server:
 /// [`SessionInterface::replace_keys`](crate::SessionInterface::replace_keys).

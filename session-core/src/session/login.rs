@@ -7,6 +7,8 @@ use crate::{
 
 /// A name, not a document.
 const MAX_PRINCIPAL_BYTES: usize = 1024;
+/// Sessions beyond the limit that one login looks at, and ends.
+const SURPLUS: usize = 100;
 
 impl ManagedSession {
     /// Gives the session to `principal`: a login. Stored, with everything pending, when it returns.
@@ -58,7 +60,8 @@ impl ManagedSession {
         let shared = self.interface().shared();
         let own = self.lock().id();
         if let MaxSessions::Refuse(max) = shared.policy.max_sessions {
-            let others = shared.of_principal(principal).await?;
+            // The session itself may be among them.
+            let others = shared.of_principal(principal, max.saturating_add(1)).await?;
             if others.iter().filter(|(record, _)| Some(*record.id()) != own).count() >= max {
                 return Err(Error::new(
                     ErrorKind::TooManySessions,
@@ -72,15 +75,19 @@ impl ManagedSession {
             let own = self.lock().loaded().map(|loaded| age(loaded.id(), &loaded.contents));
             // The login is stored: what cannot be ended now is reported by the events, and is ended
             // by the next login.
-            let Ok(sessions) = shared.of_principal(principal).await else { return Ok(()) };
+            let looked_at = max.saturating_add(SURPLUS);
+            let Ok(sessions) = shared.of_principal(principal, looked_at).await else {
+                return Ok(());
+            };
             let mut ages: Vec<_> =
                 sessions.iter().map(|(record, contents)| age(record.id(), contents)).collect();
+            ages.extend(own.filter(|own| !ages.contains(own)));
             ages.sort_unstable();
+            // Of however many there are, these are not among the newest `max`.
             let surplus = ages.len().saturating_sub(max);
             // None that is newer: of two logins at once, each would end the other.
-            for (_, id) in ages.iter().take(surplus).take_while(|age| Some(**age) < own) {
-                let _ = shared.revoke(id, principal).await;
-            }
+            let older = ages.into_iter().take(surplus).take_while(|age| Some(*age) < own);
+            shared.revoke_some(older.map(|(_, id)| id), principal).await;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod keys;
 mod known;
 mod lab;
 mod lifetimes;
+mod lists;
 mod lost;
 mod memory;
 mod model;
