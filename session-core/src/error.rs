@@ -8,7 +8,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong between a session, its manager and the store behind it.
 ///
 /// Carries the [kind](ErrorKind), the crate it comes from and a sentence that says what to change.
-/// Never carries a sid, token, key, value or principal, in no form and at no depth that this
+/// Never carries a sid, token, secret, value or principal, in no form and at no depth that this
 /// workspace writes: it may be logged as it is.
 ///
 /// `Display` is one line without the cause; the cause is in [`source`](error::Error::source).
@@ -116,7 +116,9 @@ pub enum ErrorKind {
     ///
     /// Retrying does not help; logging in does, since it ends them all.
     Ambiguous,
-    /// A value could not be encoded, or what is stored under the key is of another type.
+    /// A value could not be encoded, or what is stored under the key is of another type. The
+    /// message names the key, the type and the field, and shows no part of the value; it is logged
+    /// as a warning too, with the field `event` of `codec`.
     ///
     /// Retrying does not help; nothing was changed.
     Codec,

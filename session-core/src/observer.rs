@@ -16,7 +16,7 @@ use crate::{
 /// Each is also a [`tracing`] event with the target `session` and the fields `event` (the name in
 /// brackets below), `session` (a [`Fingerprint`], where one session is meant), and `reason` or
 /// `kind` where the variant has one. Names and fields are part of this crate's promises. No event
-/// carries a sid, token, key, value or principal, at any level.
+/// carries a sid, token, secret, value or principal, at any level.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

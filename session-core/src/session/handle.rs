@@ -25,7 +25,13 @@ use crate::{
 /// # Keys and values
 ///
 /// Keys are any text, or a [`Key`](crate::Key) that knows the type of its value. Each value is
-/// encoded on its own when it is inserted, and decoded when a handler asks for it.
+/// encoded on its own when it is inserted, as MessagePack with the names of fields, and decoded
+/// when a handler asks for it.
+///
+/// What [`insert`](Self::insert) takes, [`get`](Self::get) reads as the same type, whatever serde
+/// attributes it has; `serde_json::Value` reads everything. A field that moved is found by its
+/// name. A stored value of another type is an error that names the key, the field and both types,
+/// and shows no part of the value.
 ///
 /// # What overlapping requests see
 ///

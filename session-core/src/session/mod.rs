@@ -21,6 +21,8 @@ mod value;
 mod view;
 mod writing;
 
+#[cfg(feature = "conformance")]
+pub(crate) use self::value::decode;
 pub(crate) use self::{
     commit::{MAX_CONFLICTS, contended, unpoisoned},
     life::{Claim, Life, LoadedSession, Presented, Standing, Unknown},

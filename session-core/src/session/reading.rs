@@ -32,7 +32,7 @@ impl ManagedSession {
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>> {
         let key = key.as_key();
         let value = self.lock().value(key);
-        value.read(key, value::decode).transpose()
+        value.read(key, |bytes| value::decode(key, bytes)).transpose()
     }
 
     /// Whether anything is stored under `key`.
@@ -55,7 +55,7 @@ impl ManagedSession {
     /// type that reads everything, such as `serde_json::Value`.
     pub fn entries<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>> {
         let values = self.lock().values();
-        values.iter().map(|(key, value)| Ok((key.to_owned(), value::decode(value)?))).collect()
+        values.iter().map(|(key, bytes)| Ok((key.to_owned(), value::decode(key, bytes)?))).collect()
     }
 
     /// How many values there are.

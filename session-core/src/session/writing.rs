@@ -18,12 +18,14 @@ impl ManagedSession {
     /// # Errors
     ///
     /// Nothing is changed then. [`ErrorKind::Codec`](crate::ErrorKind::Codec): `value` cannot be
-    /// encoded. [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): the session would outgrow its
-    /// limit. [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has
-    /// left.
+    /// encoded, or could not be read again: serde cannot read integers of 128 bits everywhere
+    /// (store them as text), nor two fields of one name, nor a flattened map with composite keys;
+    /// and nothing may be more than 128 levels deep.
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge): the session would outgrow its limit.
+    /// [`ErrorKind::Finished`](crate::ErrorKind::Finished): the head of the response has left.
     #[expect(clippy::needless_pass_by_value, reason = "a key is text or a constant")]
     pub fn insert<T: Serialize + ?Sized>(&self, key: impl AsKey<T>, value: &T) -> Result<()> {
-        let bytes = value::encode(value)?;
+        let bytes = value::encode(key.as_key(), value)?;
         let shared = self.interface().shared();
         let mut state = self.lock();
         check_open(&state)?;
@@ -69,7 +71,7 @@ impl ManagedSession {
             state.remove(key);
             value
         };
-        value.read(key, value::decode).transpose()
+        value.read(key, |bytes| value::decode(key, bytes)).transpose()
     }
 
     /// Removes all values. Principal, label and lifetime stay; see [`purge`](Self::purge).
@@ -233,13 +235,13 @@ impl ManagedSession {
     {
         let mut result = None;
         let mut apply = |before: Option<&[u8]>| {
-            let before = match before.map(value::decode).transpose() {
+            let before = match before.map(|bytes| value::decode(key, bytes)).transpose() {
                 Err(_) if misread == Misread::IsAbsent => None,
                 before => before?,
             };
             match change(before) {
                 Ok(after) => {
-                    let bytes = value::encode(&after)?;
+                    let bytes = value::encode(key, &after)?;
                     result = Some(Ok(after));
                     Ok(Edited::Set(bytes))
                 }
@@ -274,7 +276,7 @@ impl ManagedSession {
         let key = key.as_key().to_owned();
         let mut result = None;
         let mut take = |before: Option<&[u8]>| {
-            result = before.map(value::decode).transpose()?;
+            result = before.map(|bytes| value::decode(&key, bytes)).transpose()?;
             Ok(Edited::Remove)
         };
         let committed =

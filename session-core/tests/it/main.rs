@@ -9,6 +9,7 @@
 mod activity;
 mod bounds;
 mod cookie;
+mod deploy;
 mod failures;
 mod gated;
 mod hooked;
@@ -32,4 +33,5 @@ mod suite;
 mod sweeper;
 mod thieves;
 mod unreadable;
+mod values;
 mod world;

@@ -112,7 +112,7 @@ impl Secrets {
 /// Lets everything happen that can happen to a session.
 fn live_through_everything(lab: &Lab, secrets: &mut Secrets) {
     let fill = |session: &session_core::ManagedSession| {
-        session.insert("FINDME-key", "FINDME-value").unwrap();
+        session.insert("profile", "FINDME-value").unwrap();
         session.set_label(Some("FINDME-label")).unwrap();
     };
     let session = lab.open_all(&[]);
@@ -125,7 +125,7 @@ fn live_through_everything(lab: &Lab, secrets: &mut Secrets) {
     let session = lab.open(&user);
     block_on(session.bind("FINDME-principal")).unwrap();
     block_on(session.bind("FINDME-other")).unwrap();
-    block_on(session.unbind(&["FINDME-key"])).unwrap();
+    block_on(session.unbind(&["profile"])).unwrap();
     session.renew().unwrap();
     block_on(session.save()).unwrap();
     fill(&session);
@@ -157,11 +157,10 @@ fn live_through_everything(lab: &Lab, secrets: &mut Secrets) {
     // Errors of every kind a handler may meet.
     let session = lab.open(&user);
     let errors = [
-        session.get::<u32>("FINDME-key").unwrap_err(),
+        session.get::<u32>("profile").unwrap_err(),
         session.insert("FINDME-huge", &"FINDME".repeat(20_000)).unwrap_err(),
         block_on(session.bind("")).unwrap_err(),
-        block_on(session.update("FINDME-key", |before: Option<u32>| before.unwrap_or(0)))
-            .unwrap_err(),
+        block_on(session.update("profile", |before: Option<u32>| before.unwrap_or(0))).unwrap_err(),
     ];
     for error in errors {
         secrets.assert_are_not_in(&format!("{error} {error:?} {error:#?}"));
@@ -229,6 +228,7 @@ fn no_log_line_at_any_level_tells_who_or_what() {
     // The test is worth something only if everything was told.
     let all = [
         "abandoned",
+        "codec",
         "conflict",
         "created",
         "destroyed",
@@ -259,7 +259,7 @@ fn no_debug_output_tells_who_or_what() {
     let lab = lab();
     let mut secrets = Secrets::default();
     let session = lab.open_all(&[]);
-    session.insert("FINDME-key", "FINDME-value").unwrap();
+    session.insert("profile", "FINDME-value").unwrap();
     session.set_label(Some("FINDME-label")).unwrap();
     block_on(session.bind("FINDME-principal")).unwrap();
     let finished = block_on(session.finish()).unwrap();

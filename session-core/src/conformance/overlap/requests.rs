@@ -10,6 +10,7 @@ use super::{Stage, stage::Parked};
 use crate::{
     Clock, CookieAction, ErrorKind, KeyRing, ManagedSession, ManualClock, Result, SessionId,
     SessionInterface, SessionManager, SigningKey, conformance::Harness, cookie, interface::Look,
+    session,
 };
 
 /// All a request can do to a session.
@@ -217,8 +218,10 @@ impl World {
             Look::Nothing | Look::Unreadable(_) => None,
         };
         let values = found.map(|contents| {
-            let text = |value: &[u8]| rmp_serde::from_slice(value).expect("text");
-            contents.data.values.iter().map(|(key, value)| (key.to_owned(), text(value))).collect()
+            let text = |(key, value): (&str, &[u8])| {
+                (key.to_owned(), session::decode(key, value).expect("text"))
+            };
+            contents.data.values.iter().map(text).collect()
         });
         let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut issued_is_alive = [None, None];
