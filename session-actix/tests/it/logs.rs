@@ -59,8 +59,8 @@ async fn act(session: Session, what: web::Path<String>) -> Result<String> {
         "login" => session.bind("secret-user").await?,
         "renew" => session.renew()?,
         "end" => session.destroy().await?,
-        "wrong" => drop(session.get::<u32>("secret-key")?),
-        _ => session.insert("secret-key", "secret-value")?,
+        "wrong" => drop(session.get::<u32>("named-key")?),
+        _ => session.insert("named-key", "secret-value")?,
     }
     ok(String::new())
 }
@@ -114,7 +114,7 @@ async fn logs_tell_what_happened_and_never_to_whom() {
     let app = App::new().wrap(sessions.clone()).route("/{what}", web::get().to(act));
     let app = test::init_service(app).await;
     let mut visitor =
-        Visitor::with(&sessions, async |session| session.insert("secret-key", "v")).await.unwrap();
+        Visitor::with(&sessions, async |session| session.insert("named-key", "v")).await.unwrap();
     let mut cookies = Vec::new();
     let steps = ["/write", "/login", "/wrong", "/renew", "/down", "/up", "/end", "/stale"];
     for step in steps {
