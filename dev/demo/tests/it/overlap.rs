@@ -117,6 +117,8 @@ struct Model {
     /// The newest token of each sid.
     newest: HashMap<String, String>,
     ended: HashSet<String>,
+    /// Those whose end was answered with a removal of the cookie.
+    removed: HashSet<String>,
     issued: Vec<String>,
 }
 
@@ -125,9 +127,15 @@ impl Model {
     fn saw(&mut self, cookie: &str, answer: &Response) {
         match answer.cookie() {
             Some(removed) if removed.is_empty() => {
-                assert!(self.ended.insert(sid(cookie)), "a session ends once");
+                assert!(self.removed.insert(sid(cookie)), "a session ends once");
+                self.ended.insert(sid(cookie));
             }
             Some(issued) => {
+                // A login that finds its token replaced a moment ago ends that session, and one
+                // that finds it ended begins another as well.
+                if !cookie.is_empty() && sid(&issued) != sid(cookie) {
+                    self.ended.insert(sid(cookie));
+                }
                 let before = self.newest.insert(sid(&issued), issued.clone());
                 let is_of_this = before.is_none_or(|before| before == cookie);
                 assert!(is_of_this, "a token is replaced by the request that carries it");
