@@ -28,7 +28,7 @@ impl Shared {
         } else if Self::is_retired(self.keys.load().standing(loaded.record.key_id())) {
             work.events[0] = Some(Event::Reissued);
         }
-        if Policy::is_skewed(&loaded.contents, now) {
+        if Policy::is_skewed(&loaded.contents, now) && self.clock.is_settled() {
             next.cut_to(now);
             work.events[1] = Some(Event::Rejected(Reason::Skewed));
         }
