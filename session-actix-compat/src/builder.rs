@@ -133,6 +133,8 @@ impl Settings {
             .realm(&*self.realm)
             .clock(Arc::clone(&self.clock))
             .idle_timeout(idle)
+            // Loading a state is no use of it: actix-session says when it is used.
+            .touch_on_open(false)
             .lifetime(self.lifetime)
             // Nothing here is permanent; the longer of the two has to be the longer one.
             .permanent_idle_timeout(idle)

@@ -24,6 +24,7 @@ use crate::{
 /// | [`rotate_every`](Self::rotate_every) | off | |
 /// | [`max_sessions`](Self::max_sessions) | no limit | |
 /// | [`max_bytes`](Self::max_bytes) | 64 KiB | |
+/// | [`touch_on_open`](Self::touch_on_open) | yes | |
 /// | [`store_timeout`](Self::store_timeout) | 5 seconds | with a [`timer`](Self::timer) only |
 /// | [`max_new_sessions_per_second`](Self::max_new_sessions_per_second) | no limit | |
 ///
@@ -134,6 +135,14 @@ impl SessionInterfaceBuilder {
     /// by [`insert`](crate::ManagedSession::insert).
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.policy.max_bytes = bytes;
+        self
+    }
+
+    /// Whether opening a session counts as a use, as it does unless set: without it a request that
+    /// runs for longer than the session has left outlasts it. Turn it off where sessions are opened
+    /// to be looked at, by a tool or under another library's rules.
+    pub fn touch_on_open(mut self, touches: bool) -> Self {
+        self.policy.touch_on_open = touches;
         self
     }
 

@@ -202,7 +202,9 @@ impl Shared {
     pub(super) fn activity_due(&self, loaded: &LoadedSession, now: Timestamp) -> Option<Timestamp> {
         let half = self.policy.idle_of(loaded.contents.data.permanent) / 2;
         let left = loaded.record.expires_at().saturating_since(now);
-        self.policy.touch_due(&loaded.record, &loaded.contents, now).filter(|_| left < half)
+        self.policy
+            .touch_due(&loaded.record, &loaded.contents, now)
+            .filter(|_| left < half && self.policy.touch_on_open)
     }
 
     pub(super) async fn write_activity(&self, loaded: &mut LoadedSession) {

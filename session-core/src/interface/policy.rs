@@ -31,6 +31,8 @@ pub(crate) struct Policy {
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) max_sessions: MaxSessions,
     pub(crate) max_bytes: usize,
+    /// Whether opening a session is a use of it.
+    pub(crate) touch_on_open: bool,
 }
 
 impl Policy {
@@ -188,6 +190,7 @@ impl Default for Policy {
             rotate_every: None,
             max_sessions: MaxSessions::default(),
             max_bytes: 64 * 1024,
+            touch_on_open: true,
         }
     }
 }
