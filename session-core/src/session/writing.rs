@@ -15,6 +15,10 @@ use crate::{AsKey, Error, KeyName, ManagedSession, Result};
 impl ManagedSession {
     /// Puts `value` under `key`.
     ///
+    /// A value that is written as it was is no change. An equal `HashMap` or `HashSet` that was
+    /// built again may be written in another order, and is one: take a `BTreeMap` where that
+    /// matters.
+    ///
     /// # Errors
     ///
     /// Nothing is changed then. [`ErrorKind::Codec`](crate::ErrorKind::Codec): `value` cannot be
