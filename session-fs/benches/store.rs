@@ -42,6 +42,8 @@ use tokio::runtime::Runtime;
 use self::harness::{Random, block_on};
 
 const BODY: usize = 200;
+/// In 2096: an end that the date of a file can say.
+const END: Timestamp = Timestamp::from_millis(4_000_000_000_000);
 /// What a put writes: the head of a slot, the header and the seal of a record, and the body.
 const WRITTEN: [u8; 16 + 112 + BODY] = [7; 16 + 112 + BODY];
 
@@ -71,7 +73,7 @@ impl World {
         let raw = rustix::fs::open(folders[1].path().join("records"), flags, Mode::empty());
         Self {
             manager,
-            next: records::record(live[0].0, 3, Timestamp::MAX, &[7; BODY]),
+            next: records::record(live[0].0, 3, END, &[7; BODY]),
             live,
             raw: raw.unwrap(),
             names: other.iter().map(|(id, _)| name(id)).collect(),
@@ -114,7 +116,7 @@ impl World {
         let timed = |(_, run): &Contestant| {
             let at = usize::try_from(self.random.below(self.live.len() as u64)).unwrap();
             let (id, version) = self.live[at];
-            self.next = records::record(id, version + 1, Timestamp::MAX, &[7; BODY]);
+            self.next = records::record(id, version + 1, END, &[7; BODY]);
             let started = Instant::now();
             run(self, at);
             started.elapsed()
@@ -155,7 +157,7 @@ impl World {
 
     fn touch(&mut self, at: usize) {
         let (id, version) = self.live[at];
-        let touched = self.manager.touch(&id, Version::new(version), Timestamp::MAX);
+        let touched = self.manager.touch(&id, Version::new(version), END);
         assert_eq!(block_on(touched).unwrap(), Outcome::Stored);
     }
 }
@@ -177,7 +179,7 @@ fn store(
     let live = (0..count).map(|_| {
         let id = records::new_id();
         for (version, expect) in [(1, Expect::Absent), (2, Expect::Version(Version::FIRST))] {
-            let record = records::record(id, version, Timestamp::MAX, &[7; BODY]);
+            let record = records::record(id, version, END, &[7; BODY]);
             assert_eq!(block_on(manager.put(&record, expect)).expect("put"), Outcome::Stored);
         }
         (id, 2)
