@@ -53,7 +53,7 @@ fn main() -> Done {
             println!("  get at {count} to get at a tenth of that: {:.2}", ratio(get, before));
         }
     }
-    let passes = ["first sweep", "sweep", "sweep when all were used, which leaves hints", "sweep"];
+    let passes = ["first sweep", "sweep", "sweep when all were used", "sweep"];
     for (number, pass) in passes.into_iter().enumerate() {
         if number == 2 {
             for id in &ids {

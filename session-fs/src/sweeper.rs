@@ -4,10 +4,9 @@
 //! with the runtime it was started on: a manager may be made before there is one, and outlive it.
 
 use std::{
-    fmt,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -24,49 +23,48 @@ use crate::{
 const BREATH: Duration = Duration::from_millis(10);
 
 /// Sweeps until it is dropped; dropping waits for the file it is at.
+#[derive(Debug)]
 pub(crate) struct Sweeper {
-    ending: Arc<Ending>,
+    /// The thread ends when this is gone.
+    end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Ending {
-    begun: AtomicBool,
-    lock: Mutex<()>,
-    told: Condvar,
 }
 
 impl Sweeper {
     pub(crate) fn start(store: Arc<Store>, interval: Duration) -> Result<Self> {
-        let ending = Arc::new(Ending::default());
-        let told = Arc::clone(&ending);
-        let thread = thread::Builder::new()
-            .name("session-fs-sweep".to_owned())
-            .spawn(move || {
-                loop {
-                    sweep(&store, interval, &told);
-                    if told.within(interval) {
-                        return;
-                    }
+        let (end, ended) = mpsc::channel();
+        let sweeps = move || {
+            loop {
+                sweep(&store, interval, &ended);
+                if is_over(&ended, interval) {
+                    return;
                 }
-            })
-            .map_err(|error| {
-                Error::new(ErrorKind::Unavailable, "fs", "no thread could be started to sweep")
-                    .with_source(error)
-            })?;
-        Ok(Self { ending, thread: Some(thread) })
+            }
+        };
+        let thread = thread::Builder::new().name("session-fs-sweep".to_owned()).spawn(sweeps);
+        let thread = thread.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "fs", "no thread could be started to sweep")
+                .with_source(error)
+        })?;
+        Ok(Self { end: Some(end), thread: Some(thread) })
     }
 }
 
-fn sweep(store: &Store, interval: Duration, ending: &Ending) {
+/// Waits for `time`, or less if the sweeper is dropped; tells whether it is.
+fn is_over(ended: &Receiver<()>, time: Duration) -> bool {
+    ended.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
+}
+
+fn sweep(store: &Store, interval: Duration, ended: &Receiver<()>) {
     let Some(_lead) = store.lead_sweep() else { return };
     if store.swept_within(interval / 2) {
         return;
     }
     let (mut pass, mut progress) = (Pass::new(), SweepProgress::default());
     loop {
-        match store.sweep_step(&mut pass, &mut progress, &|| ending.has_begun()) {
-            Ok(true) if ending.within(BREATH) => return,
+        let stop = || is_over(ended, Duration::ZERO);
+        match store.sweep_step(&mut pass, &mut progress, &stop) {
+            Ok(true) if is_over(ended, BREATH) => return,
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
@@ -94,36 +92,11 @@ fn sweep(store: &Store, interval: Duration, ending: &Ending) {
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        self.ending.begin();
+        drop(self.end.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the thread that sweeps panicked");
         }
-    }
-}
-
-impl fmt::Debug for Sweeper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sweeper(..)")
-    }
-}
-
-impl Ending {
-    fn begin(&self) {
-        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.begun.store(true, Ordering::Relaxed);
-        self.told.notify_all();
-    }
-
-    fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Waits for `time`, or less if the end begins; tells whether it has.
-    fn within(&self, time: Duration) -> bool {
-        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.told.wait_timeout_while(guard, time, |()| !self.has_begun()));
-        self.has_begun()
     }
 }

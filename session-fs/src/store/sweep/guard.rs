@@ -5,8 +5,8 @@
 //! set the clock right before sessions are gone for good.
 //!
 //! What is known is kept in the folder, in the file `swept`, for processes that live shorter than a
-//! doubt: when a sweep last believed the clock and since when it is doubted (8 bytes each,
-//! milliseconds, zero if it is not), and the CRC-32 of these. Numbers are little-endian.
+//! doubt: when a sweep last believed the clock and since when it is doubted, in milliseconds, zero if
+//! it is not.
 
 use std::{
     os::fd::AsFd,
@@ -78,7 +78,7 @@ impl Guard {
 }
 
 impl Noted {
-    const BYTES: usize = 20;
+    const BYTES: usize = 42;
 
     fn believing(now: Timestamp) -> Self {
         Self { last: now, doubted_since: None }
@@ -96,23 +96,17 @@ impl Noted {
         }
     }
 
-    fn to_bytes(self) -> [u8; Self::BYTES] {
+    /// Of one length, so that a half-written text is none.
+    fn to_text(self) -> String {
         let since = self.doubted_since.map_or(0, Timestamp::as_millis);
-        let mut bytes = [0; Self::BYTES];
-        bytes[..8].copy_from_slice(&self.last.as_millis().to_le_bytes());
-        bytes[8..16].copy_from_slice(&since.to_le_bytes());
-        let sum = crc32fast::hash(&bytes[..16]);
-        bytes[16..].copy_from_slice(&sum.to_le_bytes());
-        bytes
+        format!("{:020} {since:020}\n", self.last.as_millis())
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (noted, sum) = bytes.split_at_checked(16)?;
-        let (last, since) = noted.split_at_checked(8)?;
-        let time = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_le_bytes);
-        let since = time(since)?;
-        (crc32fast::hash(noted).to_le_bytes() == sum).then_some(Self {
-            last: Timestamp::from_millis(time(last)?),
+    fn from_text(text: &[u8; Self::BYTES]) -> Option<Self> {
+        let (last, since) = std::str::from_utf8(text).ok()?.trim_end().split_once(' ')?;
+        let since = since.parse().ok()?;
+        Some(Self {
+            last: Timestamp::from_millis(last.parse().ok()?),
             doubted_since: (since != 0).then(|| Timestamp::from_millis(since)),
         })
     }
@@ -137,13 +131,13 @@ impl<C: Syscalls> Store<C> {
 
     fn noted(&self) -> Option<Noted> {
         let file = self.folder.open(SWEPT, Open::Read, WaitMode::Blocking).ok()?;
-        let mut bytes = [0; Noted::BYTES];
-        let len = self.folder.read(file.as_fd(), &mut bytes, WaitMode::Blocking).ok()?;
-        Noted::from_bytes(&bytes[..len])
+        let mut text = [0; Noted::BYTES];
+        self.folder.read(file.as_fd(), &mut text, WaitMode::Blocking).ok()?;
+        Noted::from_text(&text)
     }
 
     fn note(&self, noted: Noted) -> Result<(), Errno> {
         let file = self.folder.create(SWEPT, Open::Create)?;
-        self.folder.write(file.as_fd(), &noted.to_bytes(), 0)
+        self.folder.write(file.as_fd(), noted.to_text().as_bytes(), 0)
     }
 }
