@@ -5,8 +5,8 @@
 //! set the clock right before sessions are gone for good.
 //!
 //! What is known is kept in the folder, in the file `swept`, for processes that live shorter than a
-//! doubt: when a sweep last believed the clock and since when it is doubted, in milliseconds, zero if
-//! it is not.
+//! doubt: when a sweep last believed the clock and since when it is doubted, in milliseconds, zero
+//! if it is not.
 
 use std::{
     os::fd::AsFd,
