@@ -9,6 +9,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod hooks;
 mod http;
 
-pub use self::http::{Browser, Response, exchange};
+pub use self::{
+    hooks::{Hooked, Hooks, Verb},
+    http::{Browser, Response, exchange},
+};

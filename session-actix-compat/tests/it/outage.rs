@@ -8,80 +8,35 @@ use std::sync::{
 use actix_session::storage::{LoadError, SessionStore};
 use async_trait::async_trait;
 use session_actix_compat::ManagerStore;
-use session_core::{
-    Error, ErrorKind, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome,
-    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
-};
+use session_core::{Error, ErrorKind, MemorySessionManager, Result, SessionManager};
+use testkit::{Hooked, Hooks, Verb};
 
 use crate::support::{HOUR, key, load, state};
 
 /// A real store that cannot be reached while `out` is set.
 #[derive(Clone, Debug, Default)]
-struct Flaky {
+struct Outage {
     store: MemorySessionManager,
     out: Arc<AtomicBool>,
 }
 
-impl Flaky {
-    fn ask(&self) -> Result<&MemorySessionManager> {
+#[async_trait]
+impl Hooks for Outage {
+    fn parent(&self) -> &dyn SessionManager {
+        &self.store
+    }
+
+    async fn before(&self, _: Verb) -> Result<()> {
         if self.out.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "test", "the store is out"));
         }
-        Ok(&self.store)
-    }
-}
-
-#[async_trait]
-impl SessionManager for Flaky {
-    async fn exists(&self, id: &SessionId) -> Result<bool> {
-        self.ask()?.exists(id).await
-    }
-
-    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.ask()?.get(id).await
-    }
-
-    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        self.ask()?.put(record, expect).await
-    }
-
-    async fn touch(&self, id: &SessionId, version: Version, at: Timestamp) -> Result<Outcome> {
-        self.ask()?.touch(id, version, at).await
-    }
-
-    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.ask()?.remove(id, only).await
-    }
-
-    fn sweeping(&self) -> Option<&dyn SweepSessions> {
-        None
-    }
-
-    fn listing(&self) -> Option<&dyn ListSessions> {
-        None
-    }
-
-    fn probing(&self) -> Option<&dyn ProbeVersions> {
-        None
-    }
-
-    fn watching(&self) -> Option<&dyn WatchSessions> {
-        None
-    }
-
-    fn recalling(&self) -> Option<&dyn RecallSessions> {
-        None
-    }
-
-    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
-        None
+        Ok(())
     }
 }
 
 #[actix_web::test]
 async fn an_outage_is_an_error_of_every_call_and_ends_no_session() {
-    let manager = Flaky::default();
+    let manager = Hooked::<Outage>::default();
     let store = ManagerStore::new(manager.clone(), key(0)).unwrap();
     let given = store.save(state("ada"), &HOUR).await.unwrap();
     manager.out.store(true, Ordering::SeqCst);

@@ -19,7 +19,7 @@ use session_actix::{Result, Session, SessionMiddlewareBuilder, testing::Visitor}
 use session_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-use crate::support::{Faulty, builder};
+use crate::support::{Faults, Faulty, builder};
 
 /// The paused clock of tokio, as a clock of sessions.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ async fn pass(duration: Duration) {
 fn paused(idle: Duration) -> (Faulty, SessionMiddlewareBuilder) {
     tokio::time::pause();
     let clock = Arc::new(TokioClock { began: Instant::now() });
-    let manager = Faulty::with_clock(clock.clone());
+    let manager = Faults::with_clock(clock.clone());
     let builder = builder(&manager).clock(clock).idle_timeout(idle);
     (manager, builder)
 }

@@ -12,7 +12,7 @@ use actix_web::{
 use session_actix::{Result, Session, SessionMiddleware, testing::Visitor};
 use session_core::{ErrorKind, ManualClock};
 
-use crate::support::{Faulty, Mode, builder, kind, sessions};
+use crate::support::{Faults, Faulty, Mode, builder, kind, sessions};
 
 async fn read(session: Session) -> Result<String> {
     Ok(format!("{:?} {}", session.get::<u32>("n")?, session.is_degraded()))
@@ -176,7 +176,7 @@ async fn the_probe_of_the_store_tells_an_outage() {
 #[actix_web::test]
 async fn new_sessions_are_capped_and_old_ones_are_not() {
     let clock = Arc::new(ManualClock::default());
-    let manager = Faulty::with_clock(clock.clone());
+    let manager = Faults::with_clock(clock.clone());
     let capped =
         builder(&manager).clock(clock.clone()).max_new_sessions_per_second(3).build().unwrap();
     let mut stranger = visitor(&Faulty::default()).await;

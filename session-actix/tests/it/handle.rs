@@ -11,7 +11,7 @@ use serde_json::Value;
 use session_actix::{Key, Session, testing::Visitor};
 use session_core::{ErrorKind, Saved, SessionHandle, Status, Timestamp};
 
-use crate::support::{Faulty, Mode, builder, kind, ok, sessions};
+use crate::support::{Faults, Faulty, Mode, builder, kind, ok, sessions};
 
 /// Runs `handler` as the only handler of an application, for `visitor`, and gives its answer back.
 macro_rules! handle {
@@ -112,7 +112,7 @@ async fn extractors_that_wait_for_the_store_wait_for_one_load() {
 
 #[actix_web::test]
 async fn an_extractor_behind_one_that_fails_opens_nothing() {
-    for manager in [Faulty::default(), Faulty::recalling()] {
+    for manager in [Faulty::default(), Faults::recalling()] {
         let visitor = visitor(&manager).await;
         let number = async |_: web::Path<u32>, _: Session| "";
         let app = App::new().wrap(sessions(&manager)).route("/{number}", web::get().to(number));
@@ -128,7 +128,7 @@ async fn an_extractor_behind_one_that_fails_opens_nothing() {
 
 #[actix_web::test]
 async fn a_session_on_its_way_does_not_keep_the_request_from_being_routed() {
-    for manager in [Faulty::default(), Faulty::recalling()] {
+    for manager in [Faulty::default(), Faults::recalling()] {
         let visitor = visitor(&manager).await;
         let sessions = sessions(&manager);
         let word = async |session: Session| ok(session.get::<String>("word")?.unwrap_or_default());
@@ -169,7 +169,7 @@ async fn a_session_that_could_not_be_opened_ahead_is_opened_when_it_is_asked_for
 
 #[actix_web::test]
 async fn a_session_at_hand_is_extracted_without_a_call_of_the_store() {
-    let manager = Faulty::recalling();
+    let manager = Faults::recalling();
     let mut visitor = visitor(&manager).await;
     let before = manager.calls();
     for _ in 0..2 {

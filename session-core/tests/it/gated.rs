@@ -10,11 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    Cursor, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome, Page,
-    PrincipalTag, ProbeVersions, RecallSessions, Record, Removal, Result, SessionId,
-    SessionInterface, SessionInterfaceBuilder, SessionManager, SweepSessions, Timestamp, Version,
-    WatchSessions,
+    MemorySessionManager, Result, SessionInterface, SessionInterfaceBuilder, SessionManager,
 };
+use testkit::{Hooked, Hooks, Verb};
 
 use crate::world::World;
 
@@ -45,8 +43,10 @@ impl Gate {
     }
 }
 
+pub(crate) type Gated = Hooked<Gates>;
+
 #[derive(Clone, Debug)]
-pub(crate) struct Gated {
+pub(crate) struct Gates {
     store: MemorySessionManager,
     /// Puts wait here before they are answered.
     pub(crate) puts: Arc<Gate>,
@@ -59,79 +59,24 @@ pub(crate) fn gated(
     settings: impl FnOnce(SessionInterfaceBuilder) -> SessionInterfaceBuilder,
 ) -> (World, Gated, SessionInterface) {
     let world = World::new();
-    let manager = Gated { store: world.store.clone(), puts: Arc::default(), lists: Arc::default() };
+    let store = world.store.clone();
+    let manager = Hooked(Gates { store, puts: Arc::default(), lists: Arc::default() });
     let server = world.on(manager.clone(), settings);
     (world, manager, server)
 }
 
 #[async_trait]
-impl SessionManager for Gated {
-    async fn exists(&self, id: &SessionId) -> Result<bool> {
-        self.store.exists(id).await
+impl Hooks for Gates {
+    fn parent(&self) -> &dyn SessionManager {
+        &self.store
     }
 
-    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.store.get(id).await
-    }
-
-    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        let outcome = self.store.put(record, expect).await;
-        self.puts.pass().await;
-        outcome
-    }
-
-    async fn touch(
-        &self,
-        id: &SessionId,
-        version: Version,
-        expires_at: Timestamp,
-    ) -> Result<Outcome> {
-        self.store.touch(id, version, expires_at).await
-    }
-
-    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.store.remove(id, only).await
-    }
-
-    fn sweeping(&self) -> Option<&dyn SweepSessions> {
-        None
-    }
-
-    fn listing(&self) -> Option<&dyn ListSessions> {
-        Some(self)
-    }
-
-    fn probing(&self) -> Option<&dyn ProbeVersions> {
-        None
-    }
-
-    fn watching(&self) -> Option<&dyn WatchSessions> {
-        None
-    }
-
-    fn recalling(&self) -> Option<&dyn RecallSessions> {
-        None
-    }
-
-    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
-        None
-    }
-}
-
-#[async_trait]
-impl ListSessions for Gated {
-    async fn by_principal(
-        &self,
-        tag: &PrincipalTag,
-        cursor: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page> {
-        let page = self.store.by_principal(tag, cursor, limit).await;
-        self.lists.pass().await;
-        page
-    }
-
-    async fn scan(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page> {
-        self.store.scan(cursor, limit).await
+    async fn after(&self, verb: Verb) -> Result<()> {
+        match verb {
+            Verb::Put => self.puts.pass().await,
+            Verb::List => self.lists.pass().await,
+            _ => {}
+        }
+        Ok(())
     }
 }

@@ -10,12 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use session_core::{
-    CookieAction, Error, ErrorKind, Event, Expect, Fingerprint, ForgetSessions, KeyRing,
-    ListSessions, ManagedSession, ManualClock, MemorySessionManager, Observer, Outcome,
-    ProbeVersions, Reason, RecallSessions, Record, Removal, Result, SessionId, SessionInterface,
-    SessionInterfaceBuilder, SessionManager, SigningKey, SweepSessions, Timestamp, Version,
-    WatchSessions,
+    CookieAction, Error, ErrorKind, Event, Fingerprint, KeyRing, ManagedSession, ManualClock,
+    MemorySessionManager, Observer, Outcome, Reason, Record, Result, SessionInterface,
+    SessionInterfaceBuilder, SessionManager, SigningKey,
 };
+use testkit::{Hooked, Hooks, Verb};
 
 use crate::memory::block_on;
 
@@ -40,7 +39,7 @@ pub(crate) fn sha1(number: u8) -> SigningKey {
 pub(crate) struct Counting {
     store: MemorySessionManager,
     calls: Arc<AtomicUsize>,
-    /// What every get is answered with instead.
+    /// What calls are answered with instead.
     instead: Arc<Mutex<Instead>>,
     /// Whether it hands out what it has without being asked for it by a call.
     recalls: bool,
@@ -60,73 +59,38 @@ pub(crate) enum Instead {
 }
 
 impl Counting {
-    fn call(&self) -> Result<Instead> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        match self.instead.lock().unwrap().clone() {
-            Instead::Fails(kind) => Err(Error::new(kind, "lab", "the store was told to fail")),
-            instead => Ok(instead),
-        }
+    fn instead(&self) -> Instead {
+        self.instead.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
-impl SessionManager for Counting {
-    async fn exists(&self, id: &SessionId) -> Result<bool> {
-        self.call()?;
-        self.store.exists(id).await
+impl Hooks for Counting {
+    fn parent(&self) -> &dyn SessionManager {
+        &self.store
     }
 
-    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        match self.call()? {
-            Instead::Returns(record) => Ok(Some(record)),
-            _ => self.store.get(id).await,
+    async fn before(&self, verb: Verb) -> Result<()> {
+        if matches!(verb, Verb::List | Verb::Scan | Verb::Probe) {
+            return Ok(());
+        }
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.instead() {
+            Instead::Fails(kind) => Err(Error::new(kind, "lab", "the store was told to fail")),
+            _ => Ok(()),
         }
     }
 
-    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        match self.call()? {
-            Instead::Conflicts => Ok(Outcome::Conflict),
-            _ => self.store.put(record, expect).await,
-        }
+    fn found(&self) -> Option<Arc<Record>> {
+        if let Instead::Returns(record) = self.instead() { Some(record) } else { None }
     }
 
-    async fn touch(
-        &self,
-        id: &SessionId,
-        version: Version,
-        expires_at: Timestamp,
-    ) -> Result<Outcome> {
-        self.call()?;
-        self.store.touch(id, version, expires_at).await
+    fn outcome(&self) -> Option<Outcome> {
+        matches!(self.instead(), Instead::Conflicts).then_some(Outcome::Conflict)
     }
 
-    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.call()?;
-        self.store.remove(id, only).await
-    }
-
-    fn sweeping(&self) -> Option<&dyn SweepSessions> {
-        self.store.sweeping()
-    }
-
-    fn listing(&self) -> Option<&dyn ListSessions> {
-        self.store.listing()
-    }
-
-    fn probing(&self) -> Option<&dyn ProbeVersions> {
-        self.store.probing()
-    }
-
-    fn watching(&self) -> Option<&dyn WatchSessions> {
-        self.store.watching()
-    }
-
-    fn recalling(&self) -> Option<&dyn RecallSessions> {
-        self.recalls.then(|| self.store.recalling()).flatten()
-    }
-
-    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
-        self.store.forgetting()
+    fn recalls(&self) -> bool {
+        self.recalls
     }
 }
 
@@ -146,7 +110,7 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: MemorySessionManager,
     pub(crate) server: SessionInterface,
-    manager: Counting,
+    manager: Hooked<Counting>,
     reasons: Arc<Reasons>,
 }
 
@@ -174,12 +138,12 @@ impl Lab {
     ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let store = MemorySessionManager::with_clock(clock.clone());
-        let manager = Counting {
+        let manager = Hooked(Counting {
             store: store.clone(),
             calls: Arc::default(),
             instead: Arc::default(),
             recalls,
-        };
+        });
         let reasons = Arc::new(Reasons::default());
         let builder = SessionInterface::builder(manager.clone(), keys)
             .idle_timeout(IDLE)

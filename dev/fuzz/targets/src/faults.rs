@@ -1,7 +1,6 @@
 //! Sequences of calls to a cache whose store fails now and then.
 
 use std::{
-    fmt,
     pin::pin,
     sync::{
         Arc,
@@ -14,10 +13,10 @@ use std::{
 use async_trait::async_trait;
 use session_cache::{CacheConfig, CachingSessionManager, Coherence};
 use session_core::{
-    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, ManualClock,
-    MemorySessionManager, Outcome, Probe, ProbeVersions, RecallSessions, Record, Removal, Result,
-    SessionId, SessionManager, SweepSessions, Timestamp, Version, WatchSessions,
+    Clock, Error, ErrorKind, Expect, ManualClock, MemorySessionManager, Record, Result,
+    SessionManager, Version,
 };
+use testkit::{Hooked, Hooks, Verb};
 
 use crate::world::{Stored, block_on, of_version};
 
@@ -32,10 +31,10 @@ pub fn faults(bytes: &[u8]) {
     let (mode, calls) = bytes.split_first().unwrap_or((&0, &[]));
     let mode = if mode % 2 == 0 { Coherence::Exclusive } else { Coherence::Checked };
     let clock = Arc::new(ManualClock::default());
-    let store = Faulty {
+    let store = Hooked(Faulty {
         inner: MemorySessionManager::with_clock(Arc::clone(&clock) as _),
         fault: Arc::new(AtomicU8::new(SOUND)),
-    };
+    });
     let config = CacheConfig::new().capacity(4).clock(Arc::clone(&clock) as _);
     let cache = CachingSessionManager::with_config(store.clone(), mode, config)
         .expect("the store has the ability");
@@ -84,7 +83,7 @@ fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
 }
 
 /// The in-memory manager, with faults.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Faulty {
     inner: MemorySessionManager,
     fault: Arc<AtomicU8>,
@@ -95,77 +94,25 @@ const FAILS_BEFORE: u8 = 1;
 const FAILS_AFTER: u8 = 2;
 // And the last of four: it does what it is asked, and never answers.
 
-impl Faulty {
-    async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let failed = || Error::new(ErrorKind::Unavailable, "store", "told to fail");
+fn failed() -> Result<()> {
+    Err(Error::new(ErrorKind::Unavailable, "store", "told to fail"))
+}
+
+#[async_trait]
+impl Hooks for Faulty {
+    fn parent(&self) -> &dyn SessionManager {
+        &self.inner
+    }
+
+    async fn before(&self, _: Verb) -> Result<()> {
+        if self.fault.load(Ordering::Relaxed) == FAILS_BEFORE { failed() } else { Ok(()) }
+    }
+
+    async fn after(&self, _: Verb) -> Result<()> {
         match self.fault.load(Ordering::Relaxed) {
-            SOUND => call.await,
-            FAILS_BEFORE => Err(failed()),
-            FAILS_AFTER => call.await.and(Err(failed())),
-            _ => {
-                drop(call.await);
-                std::future::pending().await
-            }
+            SOUND | FAILS_BEFORE => Ok(()),
+            FAILS_AFTER => failed(),
+            _ => std::future::pending().await,
         }
-    }
-}
-
-impl fmt::Debug for Faulty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Faulty")
-    }
-}
-
-#[async_trait]
-impl SessionManager for Faulty {
-    async fn exists(&self, id: &SessionId) -> Result<bool> {
-        self.call(self.inner.exists(id)).await
-    }
-
-    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.call(self.inner.get(id)).await
-    }
-
-    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        self.call(self.inner.put(record, expect)).await
-    }
-
-    async fn touch(&self, id: &SessionId, version: Version, until: Timestamp) -> Result<Outcome> {
-        self.call(self.inner.touch(id, version, until)).await
-    }
-
-    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.call(self.inner.remove(id, only)).await
-    }
-
-    fn sweeping(&self) -> Option<&dyn SweepSessions> {
-        None
-    }
-
-    fn listing(&self) -> Option<&dyn ListSessions> {
-        None
-    }
-
-    fn probing(&self) -> Option<&dyn ProbeVersions> {
-        Some(self)
-    }
-
-    fn watching(&self) -> Option<&dyn WatchSessions> {
-        None
-    }
-
-    fn recalling(&self) -> Option<&dyn RecallSessions> {
-        None
-    }
-
-    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
-        None
-    }
-}
-
-#[async_trait]
-impl ProbeVersions for Faulty {
-    async fn probe(&self, id: &SessionId) -> Result<Option<Probe>> {
-        self.call(self.inner.probe(id)).await
     }
 }

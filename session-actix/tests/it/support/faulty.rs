@@ -6,11 +6,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use session_core::{
-    Clock, Error, ErrorKind, Expect, ForgetSessions, ListSessions, MemorySessionManager, Outcome,
-    ProbeVersions, RecallSessions, Record, Removal, Result, SessionId, SessionManager,
-    SweepSessions, Timestamp, Version, WatchSessions,
-};
+use session_core::{Clock, Error, ErrorKind, MemorySessionManager, Result, SessionManager};
+use testkit::{Hooked, Hooks, Verb};
+
+pub(crate) type Faulty = Hooked<Faults>;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Mode {
@@ -27,7 +26,7 @@ pub(crate) enum Mode {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faulty {
+pub(crate) struct Faults {
     store: MemorySessionManager,
     mode: Arc<Mutex<Mode>>,
     calls: Arc<AtomicU64>,
@@ -35,13 +34,13 @@ pub(crate) struct Faulty {
     recalls: bool,
 }
 
-impl Faulty {
-    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { store: MemorySessionManager::with_clock(clock), ..Self::default() }
+impl Faults {
+    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Faulty {
+        Hooked(Self { store: MemorySessionManager::with_clock(clock), ..Self::default() })
     }
 
-    pub(crate) fn recalling() -> Self {
-        Self { recalls: true, ..Self::default() }
+    pub(crate) fn recalling() -> Faulty {
+        Hooked(Self { recalls: true, ..Self::default() })
     }
 
     pub(crate) fn set(&self, mode: Mode) {
@@ -58,7 +57,22 @@ impl Faulty {
         self.store.len()
     }
 
-    async fn reads(&self) -> Result<()> {
+    fn mode(&self) -> Mode {
+        *self.mode.lock().unwrap()
+    }
+}
+
+fn failure(kind: ErrorKind) -> Error {
+    Error::new(kind, "faulty", "the detail nobody outside may see")
+}
+
+#[async_trait]
+impl Hooks for Faults {
+    fn parent(&self) -> &dyn SessionManager {
+        &self.store
+    }
+
+    async fn before(&self, verb: Verb) -> Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match self.mode() {
             Mode::Fails => Err(failure(ErrorKind::Unavailable)),
@@ -74,76 +88,13 @@ impl Faulty {
                 }
                 Ok(())
             }
+            Mode::FailsToWrite(kind) if verb.writes() => Err(failure(kind)),
+            Mode::HangsOnWrites if verb.writes() => std::future::pending().await,
             _ => Ok(()),
         }
     }
 
-    async fn writes(&self) -> Result<()> {
-        self.reads().await?;
-        match self.mode() {
-            Mode::FailsToWrite(kind) => Err(failure(kind)),
-            Mode::HangsOnWrites => std::future::pending().await,
-            _ => Ok(()),
-        }
-    }
-
-    fn mode(&self) -> Mode {
-        *self.mode.lock().unwrap()
-    }
-}
-
-fn failure(kind: ErrorKind) -> Error {
-    Error::new(kind, "faulty", "the detail nobody outside may see")
-}
-
-#[async_trait]
-impl SessionManager for Faulty {
-    async fn exists(&self, id: &SessionId) -> Result<bool> {
-        self.reads().await?;
-        self.store.exists(id).await
-    }
-
-    async fn get(&self, id: &SessionId) -> Result<Option<Arc<Record>>> {
-        self.reads().await?;
-        self.store.get(id).await
-    }
-
-    async fn put(&self, record: &Arc<Record>, expect: Expect) -> Result<Outcome> {
-        self.writes().await?;
-        self.store.put(record, expect).await
-    }
-
-    async fn touch(&self, id: &SessionId, version: Version, at: Timestamp) -> Result<Outcome> {
-        self.writes().await?;
-        self.store.touch(id, version, at).await
-    }
-
-    async fn remove(&self, id: &SessionId, only: Option<Version>) -> Result<Removal> {
-        self.writes().await?;
-        self.store.remove(id, only).await
-    }
-
-    fn sweeping(&self) -> Option<&dyn SweepSessions> {
-        self.store.sweeping()
-    }
-
-    fn listing(&self) -> Option<&dyn ListSessions> {
-        self.store.listing()
-    }
-
-    fn probing(&self) -> Option<&dyn ProbeVersions> {
-        self.store.probing()
-    }
-
-    fn watching(&self) -> Option<&dyn WatchSessions> {
-        self.store.watching()
-    }
-
-    fn recalling(&self) -> Option<&dyn RecallSessions> {
-        self.recalls.then(|| self.store.recalling()).flatten()
-    }
-
-    fn forgetting(&self) -> Option<&dyn ForgetSessions> {
-        self.store.forgetting()
+    fn recalls(&self) -> bool {
+        self.recalls
     }
 }

@@ -10,7 +10,7 @@ use session_core::{ErrorKind, SigningKey};
 pub(crate) use testkit::{Browser, Response, exchange};
 
 pub(crate) use self::{
-    faulty::{Faulty, Mode},
+    faulty::{Faults, Faulty, Mode},
     project::Program,
     server::Server,
 };
