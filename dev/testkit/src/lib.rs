@@ -5,14 +5,17 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
+mod demo;
 mod hooks;
 mod http;
 
 pub use self::{
+    demo::{Demo, cargo, demo},
     hooks::{Hooked, Hooks, Verb},
     http::{Browser, Response, exchange},
 };

@@ -62,7 +62,12 @@ fn start() -> (Program, SocketAddr) {
     fs::copy(here.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     fs::write(folder.join("session.key"), (0..96).collect::<Vec<u8>>()).unwrap();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    assert!(cargo(&folder, target).status().unwrap().success(), "it does not compile");
+    let built = testkit::cargo()
+        .args(["build", "--quiet", "--offline", "--target-dir"])
+        .arg(target)
+        .current_dir(&folder)
+        .status();
+    assert!(built.unwrap().success(), "it does not compile");
     let process = Command::new(target.join("debug/identity")).current_dir(&folder).spawn();
     let mut program = Program(process.unwrap());
     let started = Instant::now();
@@ -72,21 +77,6 @@ fn start() -> (Program, SocketAddr) {
         thread::yield_now();
     }
     (program, address)
-}
-
-/// Cargo, as it is called by hand.
-fn cargo(folder: &Path, target: &Path) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--offline", "--target-dir"]).arg(target).current_dir(folder);
-    // Cargo told this test about its own package. Build scripts that ask for the same names would run
-    // again.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo
 }
 
 /// The head and the body of an answer to a request with these cookies.

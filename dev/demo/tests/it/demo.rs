@@ -12,9 +12,9 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use testkit::Browser;
+use testkit::{Browser, Demo};
 
-use crate::support::{Demo, PROGRAM};
+use crate::tls::exchange_over_tls;
 
 /// Files in the folders of a store. Those beside the folders are the store's own: a sweep notes
 /// there when it began.
@@ -36,7 +36,7 @@ fn the_count_goes_on_after_kill_9_and_a_restart() {
     let folder = TempDir::new().unwrap();
     let mut browser = Browser { cookie: None, ..Demo::start(folder.path(), &[]).browser() };
     for expected in 1..=3 {
-        let demo = Demo::start(folder.path(), &[]);
+        let mut demo = Demo::start(folder.path(), &[]);
         browser.addr = demo.addr;
         let count = browser.post("/api/session/visits/increment");
         assert_eq!((count.status, &*count.body), (200, &*expected.to_string()));
@@ -297,7 +297,7 @@ fn what_it_cannot_be_started_with_is_an_error_that_says_so() {
         (&["--idle", "0", "--store", "memory", "--key-file", "/proc/x/key"], "key file"),
         (&["--store", "memory", "--key-file", &key], "at least 32"),
     ] {
-        let output = Command::new(PROGRAM).args(flags).output().unwrap();
+        let output = Command::new(testkit::demo()).args(flags).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{flags:?}: {said}");
     }
@@ -312,7 +312,7 @@ fn it_speaks_tls_under_a_certificate_of_its_own() {
             "POST /api/session/n/increment HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              Content-Length: 0\r\nCookie: __Host-sid={cookie}\r\n\r\n"
         );
-        crate::support::exchange_over_tls(demo.addr, request.as_bytes())
+        exchange_over_tls(demo.addr, request.as_bytes())
     };
     let first = post("");
     assert_eq!((first.status, &*first.body), (200, "1"));

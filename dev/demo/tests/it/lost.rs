@@ -10,9 +10,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use testkit::{Browser, Response};
-
-use crate::support::Demo;
+use testkit::{Browser, Demo, Response};
 
 const LOGIN: &str = "{\"user\":\"ada\"}";
 

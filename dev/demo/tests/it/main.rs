@@ -5,4 +5,4 @@
 mod demo;
 mod lost;
 mod overlap;
-mod support;
+mod tls;

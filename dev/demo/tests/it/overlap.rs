@@ -10,9 +10,7 @@ use std::{
     time::Duration,
 };
 
-use testkit::{Browser, Response};
-
-use crate::support::Demo;
+use testkit::{Browser, Demo, Response};
 
 /// Sends `requests` at the same moment and returns the answers in their order.
 fn at_once(requests: Vec<Box<dyn FnOnce() -> Response + Send>>) -> Vec<Response> {

@@ -1,7 +1,6 @@
 //! A project of a user, who starts it outside of this repository.
 
 use std::{
-    env,
     fmt::Write,
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
@@ -35,7 +34,7 @@ impl Program {
         let program = program.replace("127.0.0.1:8080", &address.to_string());
         write_project(&folder, name, dependencies, &program);
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let built = cargo()
+        let built = testkit::cargo()
             .args(["build", "--quiet", "--offline", "--target-dir"])
             .arg(target)
             .current_dir(&folder)
@@ -79,20 +78,6 @@ impl Drop for Program {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Cargo, as it is called by hand.
-fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Cargo told this test about its own package. Build scripts that ask for the same names would run
-    // again.
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo
 }
 
 /// Writes a new project, with the crates as they are here in place of the released ones.
