@@ -72,8 +72,9 @@ impl SessionInterface {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`]: the store could not be asked. It is not known whether the
-    /// visitor has a session: answer with an error, never as if they had none.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): the store could not be asked. It
+    /// is not known whether the visitor has a session: answer with an error, never as if they had
+    /// none.
     ///
     /// # Cancellation
     ///
