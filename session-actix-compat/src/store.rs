@@ -40,7 +40,8 @@ const STATE: &str = "state";
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "v0_11", doc = "```")]
+#[cfg_attr(not(feature = "v0_11"), doc = "```text")]
 /// use actix_session::storage::SessionStore;
 /// use session_actix_compat::ManagerStore;
 /// use session_core::{MemorySessionManager, SigningKey};
